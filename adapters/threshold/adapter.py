@@ -1,0 +1,42 @@
+"""The threshold baseline: classical segmentation by intensity, and boxes around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from m3dbench.adapter import Adapter, Query
+from m3dbench.adapters.threshold.algorithm import Anatomy, FloatArray, segment_in, study
+from m3dbench.data.prediction import Prediction
+from m3dbench.metrics.boxes import mask_to_box
+
+
+class Threshold(Adapter):
+    """Looks at the image and knows no more than where organs lie and how bright they are; says what it cannot find.
+
+    It reads names, not descriptions: what is only described counts as not found.
+    """
+
+    name = "threshold"
+    version = "1.0"
+    tasks = frozenset({"rec", "seg_semantic"})
+
+    def __init__(self) -> None:
+        self._studied: tuple[FloatArray, Anatomy | None] | None = None
+
+    def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
+        return [self._find(query) for query in queries]
+
+    def _find(self, query: Query) -> Prediction:
+        anatomy = self._anatomy(query.volume()) if query.request.target else None
+        mask = None if anatomy is None else segment_in(anatomy, query.request.target)
+        if mask is None:
+            return Prediction(query.id, absent=True)
+        if query.request.kind == "locate":
+            return Prediction(query.id, box=mask_to_box(mask))
+        return Prediction(query.id, mask=mask)
+
+    def _anatomy(self, volume: FloatArray) -> Anatomy | None:
+        """Questions on one volume come in a row and share its array, so the last study is kept."""
+        if self._studied is None or self._studied[0] is not volume:
+            self._studied = (volume, study(volume[0]))
+        return self._studied[1]

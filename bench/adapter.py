@@ -1,0 +1,90 @@
+"""The contract of a model adapter: queries in, predictions out. About 60 lines around an existing model class."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from m3dbench.data.prediction import Prediction
+from m3dbench.data.sample import AnswerKind, Reference, Request, Sample
+from m3dbench.metrics.box_convention import BoxConvention
+
+Role = Literal["model", "blind", "oracle"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What an adapter sees of a sample: never its reference.
+
+    ``volume()`` loads the prepared volume, float32 (1, D, H, W), in the values stored (M3D-Data keeps 0..1); it is
+    shared and read-only. It raises DataError when the file is broken: let it pass, the engine records it.
+    ``grid()`` is (D, H, W) from the file's header alone.
+    """
+
+    id: str
+    case: str
+    request: Request
+    volume: Callable[[], npt.NDArray[np.float32]]
+    grid: Callable[[], tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A reference in full, its mask loaded on demand: for train splits, and for adapters that read references."""
+
+    reference: Reference
+    mask: Callable[[], npt.NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the engine tells an adapter before the first query of a task.
+
+    train: yields the train split's samples with their references, in a stable order; raises UserError when the data set
+    has no train split. known: reference of a test sample, None unless the adapter declares ``reads_reference``.
+    """
+
+    task: str
+    answer: AnswerKind
+    seed: int
+    train: Callable[[], Iterator[tuple[Sample, Known]]]
+    known: Callable[[str], Known] | None = None
+
+
+class Adapter(ABC):
+    """A model behind a uniform face.
+
+    tasks: names of the tasks it can do. version: raised when its predictions may change.
+    boxes: the convention of the boxes it returns, in numbers or in text; the engine converts once.
+    looks: it needs the volume; the engine then checks every volume and turns a broken one into an ``error``.
+    batch_size: queries per call of ``predict``; membership is fixed by the order of samples.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    tasks: ClassVar[frozenset[str]]
+    boxes: ClassVar[BoxConvention] = BoxConvention()
+    looks: ClassVar[bool] = True
+    reads_reference: ClassVar[bool] = False
+    role: ClassVar[Role] = "model"
+    batch_size: int = 1
+
+    def prepare(self, context: Context) -> None:  # noqa: B027 - most adapters need no preparation
+        """Called once per task before the first query."""
+
+    @abstractmethod
+    def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
+        """One prediction a query, in order. Raise only for failures; the engine records them as ``error``."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """Everything about this model that affects its predictions: options, weights digest, generation settings."""
+        return {}
+
+    def recorded(self) -> Mapping[str, Any]:
+        """What should be written down without guarding a resume: device, library versions."""
+        return {}

@@ -1,0 +1,76 @@
+"""Options that several commands share, and how their texts become values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from m3dbench.errors import UserError
+
+if TYPE_CHECKING:
+    from m3dbench.task import Scoring
+
+
+class ScoringChoice(StrEnum):
+    """Which scoring rules to compute."""
+
+    BOTH = "both"
+    CORRECTED = "corrected"
+    UPSTREAM = "upstream"
+
+
+ScoringOption = Annotated[
+    ScoringChoice, typer.Option(help="Scoring rules: what the paper means, what its scripts do, or both.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of wordings, definitions and random baselines.")]
+MetricNames = Annotated[list[str] | None, typer.Option("--metric", help="A further metric by name; may be repeated.")]
+MetricOptions = Annotated[
+    list[str] | None,
+    typer.Option("--metric-option", metavar="METRIC.KEY=VALUE", help="An option of a metric; may be repeated."),
+]
+BertModel = Annotated[
+    str | None, typer.Option("--bertscore-model", help="BERTScore encoder: a folder, or a hub id in the cache.")
+]
+BertLayer = Annotated[
+    int | None, typer.Option("--bertscore-layer", help="Layer of the encoder whose output is matched.")
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Data directory in the M3D layout; the embedded phantom if omitted.")
+]
+
+
+def scorings(choice: ScoringChoice) -> tuple[Scoring, ...]:
+    """The scorings that a choice means."""
+    if choice is ScoringChoice.CORRECTED:
+        return ("corrected",)
+    return ("upstream",) if choice is ScoringChoice.UPSTREAM else ("corrected", "upstream")
+
+
+def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
+    """``["a=1"]`` -> ``{"a": "1"}``. Raises UserError when one has no ``=``."""
+    values = {}
+    for pair in pairs or ():
+        key, found, value = pair.partition("=")
+        if not found or not key:
+            raise UserError(f"{option} takes KEY=VALUE, not {pair!r}")
+        values[key.replace("-", "_")] = value
+    return values
+
+
+def metric_options(pairs: Sequence[str] | None, model: str | None, layer: int | None) -> dict[str, dict[str, Any]]:
+    """Metric name -> keyword options, from --metric-option and the BERTScore shorthands."""
+    options: dict[str, dict[str, Any]] = {}
+    for key, value in key_values(pairs, "--metric-option").items():
+        metric, found, name = key.rpartition(".")
+        if not found:
+            raise UserError(f"--metric-option takes METRIC.KEY=VALUE, not {key!r}")
+        options.setdefault(metric, {})[name] = value
+    for name, content in (("model", model), ("layer", layer)):
+        if content is not None:
+            for metric in ("bertscore_f1", "bertscore_f1_rescaled"):
+                options.setdefault(metric, {})[name] = content
+    return options

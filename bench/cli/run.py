@@ -1,0 +1,155 @@
+"""``m3dbench run``: a model on tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from m3dbench.cli.options import (
+    BertLayer,
+    BertModel,
+    DataOption,
+    MetricNames,
+    MetricOptions,
+    ScoringChoice,
+    ScoringOption,
+    Seed,
+    key_values,
+    metric_options,
+    scorings,
+)
+from m3dbench.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from m3dbench.adapter import Adapter
+
+
+def run(
+    model: Annotated[str, typer.Option(help="Model adapter (see `m3dbench list models`).")],
+    task: Annotated[str, typer.Option(help="Task, several with commas, or `all` that the model can do.")] = "all",
+    data: DataOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; runs/MODEL-DATA if omitted. An unfinished one is resumed.")
+    ] = None,
+    test_set: Annotated[
+        str, typer.Option(help="Test set: test, test1k, test5k, ... as the data set names them.")
+    ] = "test",
+    datasets: Annotated[
+        str | None, typer.Option(help="Sub-datasets, with commas (M3D-Seg codes); the task's own if omitted.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N samples.")] = None,
+    seed: Seed = 0,
+    model_option: Annotated[
+        list[str] | None,
+        typer.Option("--model-option", "-o", metavar="KEY=VALUE", help="An option of the adapter; may be repeated."),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Queries per batch, if the adapter takes several.")
+    ] = None,
+    scoring: ScoringOption = ScoringChoice.BOTH,
+    metric: MetricNames = None,
+    metric_option: MetricOptions = None,
+    bertscore_model: BertModel = None,
+    bertscore_layer: BertLayer = None,
+    max_errors: Annotated[
+        float, typer.Option(min=0, help="Error budget: a share below 1, or a number of predictions.")
+    ] = 0,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first prediction error.")] = False,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Ask again what ended as an error before.")
+    ] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Claim the folder from a dead process on another host.")
+    ] = False,
+) -> None:
+    """Run a model on tasks and score its answers.
+
+    Exit status: 0 done, 1 done with more prediction errors than the budget, 2 wrong call or bad input,
+    3 nothing to score.
+    """
+    from m3dbench import registry
+    from m3dbench.cli.console import Bars, warn
+    from m3dbench.cli.console import out as console
+    from m3dbench.cli.table import show_summary
+    from m3dbench.data.phantom.cache import default_phantom
+    from m3dbench.runs import baseline, lock
+    from m3dbench.runs.engine import Settings, open_data, run_task
+    from m3dbench.runs.folder import RunFolder
+    from m3dbench.runs.predict import PredictOptions
+
+    adapter: Adapter = registry.create("adapters", model, key_values(model_option, "--model-option"))
+    if batch_size is not None:
+        adapter.batch_size = batch_size
+    chosen, skipped = choose_tasks(adapter, task)
+    settings = Settings(
+        split=test_set,
+        parts=tuple(datasets.split(",")) if datasets else None,
+        limit=limit,
+        seed=seed,
+        scorings=scorings(scoring),
+        metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
+        extra_metrics=tuple(metric or ()),
+        predict=PredictOptions(fail_fast=fail_fast, retry_errors=retry_errors),
+    )
+    with Bars() as bars:
+        source = open_data(data if data is not None else default_phantom(bars))
+        folder = RunFolder.create(out or Path("runs") / f"{model}-{source.root.path.resolve().name}")
+        summaries = []
+        with lock.hold(folder.path, take_over=take_over):
+            folder.log_session()
+            for name in chosen:
+                try:
+                    summaries.append(run_task(registry.create("tasks", name), adapter, source, folder, settings, bars))
+                except UserError as error:
+                    if task != "all" or error.code is not ExitCode.NOTHING_TO_SCORE:
+                        raise
+                    warn(f"{name}: {error.message}")
+            folder.merge_summaries()
+        if not summaries:
+            raise UserError("no task had anything to score", file=source.root.path, code=ExitCode.NOTHING_TO_SCORE)
+        blind = {}
+        for summary in summaries:
+            if adapter.role == baseline.ROLE:
+                baseline.keep(folder, summary.task)
+                continue
+            values = baseline.find(folder, summary.task)
+            if values is None and data is None:
+                values = baseline.make(registry.create("tasks", summary.task), source, settings, folder, bars)
+            if values is not None:
+                blind[summary.task] = values
+    show_summary(summaries, blind)
+    if skipped:
+        console.print(f"Not supported by {model}: {', '.join(skipped)}", style="dim", highlight=False)
+    console.print(f"Wrote {folder.path}  (summary.json, and per task manifest, predictions, scores)", highlight=False)
+    console.print(
+        f"Next: python -c \"import m3dbench; print(m3dbench.load_run('{folder.path}').values())\"",
+        highlight=False,
+        style="dim",
+    )
+    errors = sum(summary.predictions["error"] for summary in summaries)
+    planned = sum(summary.samples for summary in summaries)
+    if errors > (max_errors * planned if max_errors < 1 else max_errors):
+        told = f"{errors} of {planned} predictions ended as errors, over the budget of {max_errors:g}"
+        warn(f"{told}; the reasons are in predictions.jsonl")
+        raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
+
+
+def choose_tasks(adapter: Adapter, wanted: str) -> tuple[list[str], list[str]]:
+    """The tasks to run and those that the adapter does not support. Raises UserError naming what it declares."""
+    from m3dbench import registry
+
+    known = list(registry.available("tasks"))
+    if wanted == "all":
+        return [name for name in known if name in adapter.tasks], [name for name in known if name not in adapter.tasks]
+    names = [name.strip() for name in wanted.split(",")]
+    for name in names:
+        registry.load("tasks", name)
+        if name not in adapter.tasks:
+            raise UserError(
+                f"{adapter.name} does not do {name!r}",
+                field="--task",
+                fix=f"it declares: {', '.join(sorted(adapter.tasks))}",
+            )
+    return names, []

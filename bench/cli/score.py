@@ -1,0 +1,83 @@
+"""``m3dbench score``: stored answers, no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m3dbench.cli.options import (
+    BertLayer,
+    BertModel,
+    MetricNames,
+    MetricOptions,
+    ScoringChoice,
+    ScoringOption,
+    Seed,
+    metric_options,
+    scorings,
+)
+
+
+def score(
+    file: Annotated[
+        Path, typer.Argument(help="Answers as .jsonl, .json or .csv (also those of the M3D-Bench scripts).")
+    ],
+    task: Annotated[str, typer.Option(help="The task that the answers are to (see `m3dbench list tasks`).")],
+    out: Annotated[Path, typer.Option(help="Folder for scores.jsonl and summary.json.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Data directory that holds the references, for files of ids and answers."),
+    ] = None,
+    test_set: Annotated[str, typer.Option(help="Test set of --data.")] = "test",
+    datasets: Annotated[str | None, typer.Option(help="Sub-datasets of --data, with commas.")] = None,
+    model: Annotated[str, typer.Option(help="Name to put on the answers.")] = "answers",
+    seed: Seed = 0,
+    scoring: ScoringOption = ScoringChoice.BOTH,
+    metric: MetricNames = None,
+    metric_option: MetricOptions = None,
+    bertscore_model: BertModel = None,
+    bertscore_layer: BertLayer = None,
+    box_convention: Annotated[
+        str, typer.Option(help="How boxes are written: `inclusive` (M3D-Bench scripts) or axes,unit,upper,form.")
+    ] = "dhw,fraction,exclusive,corners",
+    require_complete: Annotated[
+        bool, typer.Option("--require-complete", help="Missing, duplicate or unknown ids are an error.")
+    ] = False,
+) -> None:
+    """Score answers that are already there; needs no model, and for text no volumes.
+
+    Exit status: 0 done, 2 wrong call or bad input, 3 nothing to score.
+    """
+    from m3dbench import registry
+    from m3dbench.cli.console import Bars, warn
+    from m3dbench.cli.console import out as console
+    from m3dbench.cli.table import show_summary
+    from m3dbench.data.answers import AnswerFile, declared_convention
+    from m3dbench.runs.engine import Settings, open_data
+    from m3dbench.runs.score_file import FileJob, score_file
+
+    settings = Settings(
+        split=test_set,
+        parts=tuple(datasets.split(",")) if datasets else None,
+        seed=seed,
+        scorings=scorings(scoring),
+        metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
+        extra_metrics=tuple(metric or ()),
+    )
+    answers = AnswerFile(file)
+    job = FileJob(
+        answers=answers,
+        task=registry.create("tasks", task),
+        source=open_data(data) if data is not None else None,
+        model=model,
+        convention=declared_convention(box_convention),
+        require_complete=require_complete,
+    )
+    with Bars() as bars:
+        summary, notes = score_file(job, out, settings, bars)
+    show_summary([summary], {})
+    for note in notes:
+        warn(note)
+    console.print(f"Wrote {out / 'scores.jsonl'} and {out / 'summary.json'}", highlight=False)

@@ -1,0 +1,135 @@
+"""Summaries as terminal tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from m3dbench.cli.console import out
+from m3dbench.runs.summary import Macro, MetricSummary, TaskSummary, Value
+from m3dbench.stats.intervals import Interval
+from m3dbench.task import Scoring
+
+UNDEFINED = "–"
+Found = Mapping[tuple[str, Scoring], MetricSummary]
+
+
+def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[str, Any]]) -> None:
+    """One table a task: corrected and upstream values side by side, intervals, denominators, chance and blind."""
+    for summary in summaries:
+        out.print(_table(summary, blind.get(summary.task)))
+        for note in _notes(summary):
+            out.print(f"  {escape(note)}", style="dim", highlight=False, soft_wrap=True)
+        out.print()
+
+
+def _table(summary: TaskSummary, blind: Mapping[str, Any] | None) -> Table:
+    where = escape(f"{summary.model} on {summary.data} {summary.test_set}")
+    title = f"[bold]{escape(summary.title)}[/]  {where}  ·  {summary.samples:,} samples, {summary.cases:,} cases"
+    table = Table(title=title, title_justify="left", title_style="", header_style="bold", pad_edge=False)
+    names = list(dict.fromkeys(item.metric for item in summary.metrics))
+    found = {(item.metric, item.scoring): item for item in summary.metrics}
+    columns = {
+        "metric": [_name(name, summary.primary, found) for name in names],
+        "corrected": [_value(found.get((name, "corrected"))) for name in names],
+        "95% interval": [_interval(_micro(found.get((name, "corrected")))) for name in names],
+        "macro": [_macro(found.get((name, "corrected"))) for name in names],
+        "upstream": [_value(found.get((name, "upstream"))) for name in names],
+        "chance": [_chance(found.get((name, "corrected"))) for name in names],
+        "blind": [_of_blind(blind, name) for name in names],
+        "n scored/planned": [
+            _counts(found.get((name, "corrected")) or found.get((name, "upstream"))) for name in names
+        ],
+        "failed": [_count(found, name, "n_failed") for name in names],
+        "unscored": [_count(found, name, "n_unscored") for name in names],
+    }
+    for title, cells in columns.items():
+        if title == "metric" or any(cell not in (UNDEFINED, "0") for cell in cells):
+            table.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
+        else:
+            columns[title] = []
+    kept = [cells for cells in columns.values() if cells]
+    for row in zip(*kept, strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _notes(summary: TaskSummary) -> list[str]:
+    notes = []
+    if summary.data == "phantom":
+        notes.append("Embedded phantom data: for trying things out, not for a leaderboard.")
+    if summary.role == "oracle":
+        notes.append("This model reads the references: values are the metrics' ceilings.")
+    bad = {name: count for name, count in summary.predictions.items() if name != "ok" and count}
+    if bad:
+        notes.append(
+            "Predictions: " + ", ".join(f"{count} {name}" for name, count in bad.items()) + " (each counts as worst)."
+        )
+    ids = {name: count for name, count in summary.ids.items() if count}
+    if ids:
+        notes.append("Ids: " + ", ".join(f"{count} {name}" for name, count in ids.items()) + ".")
+    for item in summary.metrics:
+        for reason, count in item.unscored_reasons.items():
+            name = item.metric if item.scoring == "corrected" else f"{item.metric} (upstream)"
+            notes.append(f"{name}: {count} unscored: {reason}")
+    if (
+        any(item.micro.interval is None and item.micro.value is not None for item in summary.metrics)
+        and summary.cases < 10
+    ):
+        notes.append("No intervals under 10 cases.")
+    return notes
+
+
+def _name(name: str, primary: str, found: Found) -> str:
+    item = found.get((name, "corrected")) or found[(name, "upstream")]
+    arrow = " ↓" if item.direction == "lower" else ""
+    return f"[bold]{name}[/]{arrow}" if name == primary else f"{name}{arrow}"
+
+
+def _micro(item: MetricSummary | None) -> Value | None:
+    return None if item is None else item.micro
+
+
+def _number(value: float | None) -> str:
+    return UNDEFINED if value is None else f"{value:.3f}"
+
+
+def _value(item: MetricSummary | None) -> str:
+    return _number(None if item is None else item.micro.value)
+
+
+def _interval(value: Value | Macro | None) -> str:
+    found: Interval | None = None if value is None else value.interval
+    return UNDEFINED if found is None else f"{found.low:.3f} to {found.high:.3f}"
+
+
+def _macro(item: MetricSummary | None) -> str:
+    return _number(item.macro.value) if item is not None and item.macro is not None else UNDEFINED
+
+
+def _chance(item: MetricSummary | None) -> str:
+    return _number(None if item is None else item.micro.chance)
+
+
+def _of_blind(blind: Mapping[str, Any] | None, name: str) -> str:
+    if blind is None:
+        return UNDEFINED
+    match = [item for item in blind["metrics"] if item["metric"] == name and item["scoring"] == "corrected"]
+    return _number(match[0]["micro"]["value"]) if match else UNDEFINED
+
+
+def _counts(item: MetricSummary | None) -> str:
+    return UNDEFINED if item is None else f"{item.micro.n_scored:,}/{item.micro.n_planned:,}"
+
+
+def _count(found: Found, name: str, field: str) -> str:
+    """The count under both scorings, once where they agree: ``3``, or ``0 | 3`` for corrected | upstream."""
+    counts = [
+        getattr(found[(name, scoring)].micro, field)
+        for scoring in ("corrected", "upstream")
+        if (name, scoring) in found
+    ]
+    return str(counts[0]) if len(set(counts)) == 1 else " | ".join(map(str, counts))

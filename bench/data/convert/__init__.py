@@ -1,0 +1,1 @@
+"""Converters: public data sets brought into the prepared M3D layouts."""

@@ -1,0 +1,131 @@
+"""Data sets and the data root: where records come from. Data sets are plug-ins (entry points ``m3dbench.datasets``)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from m3dbench.data.files import inside
+from m3dbench.data.records import Record
+from m3dbench.data.sample import FileRef, MaskRef
+from m3dbench.errors import DataError, ExitCode, UserError
+
+MARKER = "m3dbench-data.json"
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class DataRoot:
+    """A data directory with what it declares of itself in its marker file (empty where there is none)."""
+
+    path: Path
+    marker: Mapping[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def open(path: Path) -> DataRoot:
+        """Raises UserError when the directory does not exist or its marker is not JSON."""
+        if not path.is_dir():
+            raise UserError("the data directory does not exist", file=path, fix="give --data an existing directory")
+        marker = path / MARKER
+        return DataRoot(path, read_json(marker) if marker.is_file() else {})
+
+    @property
+    def kind(self) -> str:
+        """``phantom``, ``converted`` ... as the marker says; ``unmarked`` without one."""
+        return str(self.marker.get("kind", "unmarked"))
+
+    def file(self, path: str) -> FileRef:
+        return FileRef(path, self.marker.get("digests", {}).get(path, ""))
+
+    def mask(self, path: str, label: int | None = None) -> MaskRef:
+        return MaskRef(path, self.marker.get("digests", {}).get(path, ""), label)
+
+
+class Dataset(Protocol):
+    """A reader of one layout.
+
+    name: shown in strata and messages. kinds: the record types it can give.
+    ``detect`` is cheap and never raises; ``splits`` names what ``records`` accepts at this root; ``records`` yields in
+    a stable order and raises DataError naming file, record and field. ``only`` keeps the sub-datasets of these names.
+    """
+
+    name: ClassVar[str]
+    kinds: ClassVar[frozenset[type[Record]]]
+
+    def detect(self, root: DataRoot) -> bool: ...
+
+    def splits(self, root: DataRoot, kind: type[Record]) -> tuple[str, ...]: ...
+
+    def parts(self, root: DataRoot) -> tuple[str, ...]: ...
+
+    def records(
+        self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None
+    ) -> Iterator[Record]: ...
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """The data sets found at one root."""
+
+    root: DataRoot
+    datasets: tuple[Dataset, ...]
+
+    def parts(self, kind: type[Record]) -> tuple[str, ...]:
+        """Sub-datasets (for example M3D-Seg codes) that can give this kind of record."""
+        return tuple(part for dataset in self._with(kind) for part in dataset.parts(self.root))
+
+    def records(self, kind: type[R], split: str, only: Collection[str] | None = None) -> Iterator[R]:
+        """The records of a split, in a stable order.
+
+        Raises UserError, naming what is there, when no data set of this root has such records or such a split.
+        """
+        found = self._with(kind)
+        if not found:
+            raise UserError(
+                f"no data set with {kind.__name__.removesuffix('Record').lower()} records was found",
+                file=self.root.path,
+                fix="see `m3dbench data phantom` for the layout, or choose another --task",
+                code=ExitCode.NOTHING_TO_SCORE,
+            )
+        holding = [dataset for dataset in found if split in dataset.splits(self.root, kind)]
+        if not holding:
+            splits = sorted({name for dataset in found for name in dataset.splits(self.root, kind)})
+            raise UserError(
+                f"there is no test set {split!r} here",
+                file=self.root.path,
+                fix=f"choose one of: {', '.join(splits) or 'none'}",
+            )
+        for dataset in holding:
+            for record in dataset.records(self.root, kind, split, only):
+                assert isinstance(record, kind)  # noqa: S101 - narrows the type for the checker
+                yield record
+
+    def _with(self, kind: type[Record]) -> list[Dataset]:
+        return [dataset for dataset in self.datasets if kind in dataset.kinds]
+
+
+def read_json(path: Path) -> Any:
+    """Raises DataError naming file, line and column when it is not JSON in UTF-8."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise DataError(
+            f"is not valid JSON: {error.msg} ({place})", file=path, fix="mend the file at that place"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 text (byte {error.start})", file=path, fix="save the file as UTF-8") from error
+
+
+def read_text(root: DataRoot, path: str) -> str:
+    """A text file of the data set, inside its root."""
+    file = inside(root.path, path)
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise DataError("the text file is missing", file=path) from error
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise DataError(f"cannot be read as UTF-8 text: {error}", file=path) from error

@@ -1,0 +1,137 @@
+"""Reading the files of a data set: inside its root, never pickled, and with errors that say what is wrong."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from m3dbench.data.sample import FileRef, MaskRef
+from m3dbench.errors import DataError
+
+Volume = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+def inside(root: Path, path: str) -> Path:
+    """The real file that a data set's path means.
+
+    Raises DataError when the path leaves the data root, by ``..``, absolutely or through a symbolic link.
+    """
+    base = root.resolve()
+    resolved = (base / path).resolve()
+    if not resolved.is_relative_to(base):
+        raise DataError("the path leaves the data root", file=path, fix=f"keep every file under {root}")
+    return resolved
+
+
+def _array(root: Path, path: str) -> npt.NDArray[Any]:
+    file = inside(root, path)
+    if file.is_dir():
+        raise DataError("is a directory, expected an array file", file=path)
+    if not file.exists():
+        raise DataError("the file is missing", file=path)
+    if file.stat().st_size == 0:
+        raise DataError("the file is empty", file=path)
+    try:
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.lib.npyio.NpzFile):
+            with loaded:
+                names = loaded.files
+                if len(names) != 1:
+                    raise DataError(f"holds {len(names)} arrays, expected one", file=path)
+                return np.asarray(loaded[names[0]])
+        return np.asarray(loaded)
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
+        detail = (
+            "holds a pickle, which is never loaded" if "pickle" in str(error).lower() else f"cannot be read: {error}"
+        )
+        raise DataError(f"the array {detail}", file=path) from error
+
+
+def _spatial(array: npt.NDArray[Any], path: str) -> npt.NDArray[Any]:
+    if array.ndim == 3:
+        return array[np.newaxis]
+    if array.ndim != 4 or array.shape[0] != 1:
+        raise DataError(f"has shape {array.shape}, expected (1, D, H, W)", file=path)
+    return array
+
+
+def load_volume(root: Path, ref: FileRef) -> Volume:
+    """A prepared volume (1, D, H, W), float32, as stored (M3D-Data keeps 0..1).
+
+    Raises DataError when it is missing, truncated, pickled, of the wrong shape, not numeric, not finite or constant.
+    """
+    array = _spatial(_array(root, ref.path), ref.path)
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"has dtype {array.dtype}, expected numbers", file=ref.path)
+    volume = np.ascontiguousarray(array, dtype=np.float32)
+    if volume.size == 0:
+        raise DataError(f"has shape {array.shape}: no voxels", file=ref.path)
+    if not np.isfinite(volume).all():
+        raise DataError("holds NaN or infinite values", file=ref.path)
+    if volume.min() == volume.max():
+        raise DataError(f"is constant ({volume.flat[0]:g} everywhere)", file=ref.path)
+    return volume
+
+
+def load_mask(root: Path, ref: MaskRef) -> Mask:
+    """A mask (D, H, W). M3D-Data writes an absent class as zeros of shape (1, 1, 1, 1), which gives (1, 1, 1) False.
+
+    Raises DataError when it cannot be read, has the wrong shape, or is not binary where it has to be.
+    """
+    array = _spatial(_array(root, ref.path), ref.path)[0]
+    if ref.label is not None:
+        labelled: Mask = np.asarray(array == ref.label)
+        return labelled
+    if array.dtype == np.bool_:
+        binary: Mask = np.asarray(array, dtype=np.bool_)
+        return binary
+    if array.dtype.kind not in "fiu" or not np.isin(np.unique(array), (0, 1)).all():
+        raise DataError(f"is not binary (dtype {array.dtype})", file=ref.path)
+    return array.astype(np.bool_)
+
+
+class DataFiles:
+    """The array files of one data root, with the last few volumes kept, since questions on one volume come in a row."""
+
+    def __init__(self, root: Path, keep: int = 4) -> None:
+        self.root = root
+        self._keep = keep
+        self._volumes: OrderedDict[str, Volume] = OrderedDict()
+
+    def volume(self, ref: FileRef | None) -> Volume:
+        """See ``load_volume``; the array is shared and read-only."""
+        if ref is None:
+            raise DataError("the sample names no volume", fix="give --data DIR")
+        if ref.path not in self._volumes:
+            volume = load_volume(self.root, ref)
+            volume.flags.writeable = False
+            self._volumes[ref.path] = volume
+            while len(self._volumes) > self._keep:
+                self._volumes.popitem(last=False)
+        self._volumes.move_to_end(ref.path)
+        return self._volumes[ref.path]
+
+    def grid(self, ref: FileRef | None) -> tuple[int, int, int] | None:
+        """(D, H, W) of a volume from its header alone; None where it cannot be read."""
+        if ref is None:
+            return None
+        if ref.path in self._volumes:
+            depth, height, width = self._volumes[ref.path].shape[-3:]
+            return depth, height, width
+        try:
+            shape = np.load(inside(self.root, ref.path), mmap_mode="r", allow_pickle=False).shape
+        except (DataError, ValueError, EOFError, OSError):
+            return None
+        return (shape[-3], shape[-2], shape[-1]) if len(shape) >= 3 else None
+
+    def mask(self, ref: MaskRef | None) -> Mask:
+        """See ``load_mask``."""
+        if ref is None:
+            raise DataError("the sample names no mask", fix="give --data DIR")
+        return load_mask(self.root, ref)

@@ -1,0 +1,90 @@
+"""The manifest: the samples of a test set as a file, and the hashes that identify them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from m3dbench.data.dataset import DataSource
+from m3dbench.data.sample import Sample
+from m3dbench.errors import ExitCode, UserError
+from m3dbench.task import Asking, Task
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A written manifest.
+
+    digest: hash of everything in it, wording included. comparable: hash of ids, cases, strata, references and files.
+    information: hash of what is asked, without the wording. parts: the sub-datasets it was made from.
+    """
+
+    path: Path
+    samples: int
+    cases: int
+    digest: str
+    comparable: str
+    information: str
+
+    def __iter__(self) -> Iterator[Sample]:
+        with self.path.open(encoding="utf-8") as stream:
+            for raw in stream:
+                yield Sample.from_json(json.loads(raw))
+
+
+def default_parts(task: Task[Any], source: DataSource) -> tuple[str, ...] | None:
+    """The task's default sub-datasets where any is present; None (all) where none is, as on a user's own data."""
+    present = set(source.parts(task.record))
+    chosen = tuple(part for part in task.parts if part in present)
+    return chosen or None
+
+
+def samples_of(
+    task: Task[Any], source: DataSource, split: str, ask: Asking, only: Collection[str] | None
+) -> Iterator[Sample]:
+    """The samples of a split, in a stable order."""
+    for record in source.records(task.record, split, only):
+        yield from task.samples(record, ask)
+
+
+def write_manifest(
+    samples: Iterator[Sample], path: Path, *, limit: int | None = None, advance: Callable[[int], None] | None = None
+) -> Manifest:
+    """Write the samples as JSON lines, at most ``limit`` of them, and hash them on the way.
+
+    Raises UserError when an id comes twice or nothing is left to score.
+    """
+    full, comparable, information = (hashlib.sha256() for _ in range(3))
+    ids: set[str] = set()
+    cases: set[str] = set()
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        for sample in islice(samples, limit):
+            if sample.id in ids:
+                raise UserError("two samples share an id", record=sample.id, fix="ids must be unique within a test set")
+            ids.add(sample.id)
+            cases.add(sample.case)
+            row = sample.to_json()
+            raw = canonical(row)
+            stream.write(raw + "\n")
+            full.update(raw.encode())
+            request = sample.request.information()
+            information.update(canonical({"id": sample.id, "request": request}).encode())
+            comparable.update(canonical({**row, "request": request}).encode())
+            if advance is not None:
+                advance(len(ids))
+    if not ids:
+        temporary.unlink()
+        raise UserError("the test set is empty: there is nothing to score", code=ExitCode.NOTHING_TO_SCORE)
+    temporary.replace(path)
+    return Manifest(path, len(ids), len(cases), full.hexdigest(), comparable.hexdigest(), information.hexdigest())
+
+
+def canonical(row: Any) -> str:
+    """Canonical JSON: sorted keys, no spaces, UTF-8 text."""
+    return json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)

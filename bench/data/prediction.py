@@ -1,0 +1,96 @@
+"""Prediction: what a model answered to one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+PredictionStatus = Literal["ok", "error", "refused"]
+STATUSES: tuple[PredictionStatus, ...] = ("ok", "error", "refused")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRecord:
+    """Where a stored mask lies: shard file, byte range of its container, SHA-256 of those bytes, shape (D, H, W)."""
+
+    shard: str
+    offset: int
+    length: int
+    digest: str
+    shape: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """An adapter's answer to one query.
+
+    text: what the model said; None when it does not speak.
+    box: six numbers in the adapter's declared convention; None when it gives none.
+    mask: (D, H, W), bool for a hard mask or float probabilities in 0..1 (thresholded at 0.5); None when it gives none.
+    absent: the model states that the target is not there.
+    status: ``error`` and ``refused`` carry a reason; their other fields are kept for reading, never scored.
+    wording: the exact prompt, where the adapter words requests itself.
+    """
+
+    id: str
+    text: str | None = None
+    box: tuple[float, ...] | None = None
+    mask: npt.NDArray[Any] | None = None
+    absent: bool = False
+    status: PredictionStatus = "ok"
+    reason: str = ""
+    wording: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrediction:
+    """A prediction as the journal keeps it: the box canonical (half-open fractions), the mask in a shard.
+
+    soft: (sum p, sum p*g) where the model gave probabilities, since masks are stored hard.
+    unparsed: a box was asked for and the text holds neither a box nor a statement of absence.
+    """
+
+    id: str
+    status: PredictionStatus = "ok"
+    text: str | None = None
+    box: tuple[float, float, float, float, float, float] | None = None
+    mask: MaskRecord | None = None
+    soft: tuple[float, float] | None = None
+    absent: bool = False
+    unparsed: bool = False
+    reason: str = ""
+    wording: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        row: dict[str, Any] = {"id": self.id, "status": self.status}
+        for name in ("text", "box", "soft"):
+            value = getattr(self, name)
+            if value is not None:
+                row[name] = value
+        if self.mask is not None:
+            row["mask"] = {name: getattr(self.mask, name) for name in MaskRecord.__slots__}
+        for name in ("absent", "unparsed", "reason", "wording"):
+            if value := getattr(self, name):
+                row[name] = value
+        return row
+
+    @staticmethod
+    def from_json(row: Mapping[str, Any]) -> StoredPrediction:
+        values = dict(row)
+        if values.get("mask"):
+            mask = dict(values["mask"])
+            mask["shape"] = tuple(mask["shape"])
+            values["mask"] = MaskRecord(**mask)
+        for name in ("box", "soft"):
+            if values.get(name) is not None:
+                values[name] = tuple(values[name])
+        return StoredPrediction(**values)
+
+
+def hard_mask(mask: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """The stored form of a mask: bool as it is, probabilities above 0.5."""
+    return mask if mask.dtype == np.bool_ else np.asarray(mask > 0.5)

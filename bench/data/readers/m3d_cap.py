@@ -1,0 +1,75 @@
+"""M3D-Cap in its prepared layout: ``M3D_Cap_npy/M3D_Cap.json`` and one npy per series, many series sharing one text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import PurePosixPath
+from typing import Any, ClassVar
+
+from m3dbench.data.dataset import DataRoot, read_json, read_text
+from m3dbench.data.records import Record, ReportRecord
+from m3dbench.errors import DataError
+
+SPLIT_FILE = "M3D_Cap_npy/M3D_Cap.json"
+PLANES = ("axial", "coronal", "sagittal")
+
+
+class M3DCap:
+    """Reports. A sample is a series file; its case is the case folder."""
+
+    name: ClassVar[str] = "M3D-Cap"
+    kinds: ClassVar[frozenset[type[Record]]] = frozenset({ReportRecord})
+
+    def detect(self, root: DataRoot) -> bool:
+        return (root.path / SPLIT_FILE).is_file()
+
+    def splits(self, root: DataRoot, kind: type[Record]) -> tuple[str, ...]:
+        return tuple(self._lists(root))
+
+    def parts(self, root: DataRoot) -> tuple[str, ...]:
+        return (self.name,)
+
+    def records(
+        self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None
+    ) -> Iterator[ReportRecord]:
+        if only is not None and self.name not in only:
+            return
+        for index, item in enumerate(self._lists(root)[split]):
+            if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("image", "text")):
+                raise DataError(
+                    "an item needs the fields 'image' and 'text', both paths",
+                    file=SPLIT_FILE,
+                    record=f"{split}[{index}]",
+                    field="image, text",
+                    fix="write items as {'image': ..., 'text': ...}",
+                )
+            yield ReportRecord(
+                id=series_id(item["image"]),
+                case=case_id(item["image"]),
+                volume=root.file(item["image"]),
+                text=read_text(root, item["text"]).strip(),
+                strata={"dataset": self.name, "plane": plane(item["image"])},
+            )
+
+    def _lists(self, root: DataRoot) -> dict[str, list[Any]]:
+        content = read_json(root.path / SPLIT_FILE)
+        if not isinstance(content, dict) or not all(isinstance(items, list) for items in content.values()):
+            raise DataError("expected an object of lists, one per split", file=SPLIT_FILE)
+        return content
+
+
+def series_id(image: str) -> str:
+    """``M3D_Cap_npy/ct_quizze/005461/Axial_non_contrast.npy`` -> ``ct_quizze/005461/Axial_non_contrast``."""
+    parts = PurePosixPath(image).with_suffix("").parts
+    return "/".join(parts[-3:])
+
+
+def case_id(image: str) -> str:
+    """``.../ct_quizze/005461/Axial_non_contrast.npy`` -> ``ct_quizze/005461``."""
+    return "/".join(PurePosixPath(image).parts[-3:-1])
+
+
+def plane(image: str) -> str:
+    """The plane that the series name begins with, ``unknown`` where it names none."""
+    first = PurePosixPath(image).stem.split("_")[0].lower()
+    return first if first in PLANES else "unknown"

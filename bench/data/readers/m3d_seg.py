@@ -1,0 +1,117 @@
+"""M3D-Seg in its prepared layout: per code, ``<code>.json`` and ``<case>/{image.npy, masks/mask_<i>.npy}``.
+
+Items are (volume, class) slots, absent classes included; the class index stands in the mask's file name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import PurePosixPath
+from typing import Any, ClassVar
+
+from m3dbench.data.dataset import DataRoot, read_json
+from m3dbench.data.records import MaskRecord, Record
+from m3dbench.errors import DataError
+
+FOLDER = "M3D_Seg_npy"
+SPLIT_KEYS = {"train": ("train", "training"), "test": ("test",), "validation": ("validation", "val")}
+_INDEX = re.compile(r"^mask_(\d+)\.npy$")
+
+
+class M3DSeg:
+    """Masks of every code found under the data root; a code is a sub-dataset and a stratum."""
+
+    name: ClassVar[str] = "M3D-Seg"
+    kinds: ClassVar[frozenset[type[Record]]] = frozenset({MaskRecord})
+
+    def detect(self, root: DataRoot) -> bool:
+        return bool(self.parts(root))
+
+    def splits(self, root: DataRoot, kind: type[Record]) -> tuple[str, ...]:
+        return tuple(
+            split
+            for split, keys in SPLIT_KEYS.items()
+            if any(key in self._lists(root, code) for code in self.parts(root) for key in keys)
+        )
+
+    def parts(self, root: DataRoot) -> tuple[str, ...]:
+        return tuple(
+            sorted(path.stem for path in (root.path / FOLDER).glob("*/*.json") if path.stem == path.parent.name)
+        )
+
+    def records(
+        self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None
+    ) -> Iterator[MaskRecord]:
+        names = self._names(root)
+        definitions = self._definitions(root)
+        for code in self.parts(root):
+            if only is not None and code not in only:
+                continue
+            lists = self._lists(root, code)
+            items: list[Any] = next((lists[key] for key in SPLIT_KEYS.get(split, (split,)) if key in lists), [])
+            for index, item in enumerate(items):
+                yield self._record(root, code, f"{split}[{index}]", item, names.get(code, []), definitions)
+
+    def _record(
+        self, root: DataRoot, code: str, record: str, item: Any, names: list[str], definitions: dict[str, list[str]]
+    ) -> MaskRecord:
+        file = f"{FOLDER}/{code}/{code}.json"
+        if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("image", "label")):
+            raise DataError(
+                "an item needs 'image' and 'label', both paths", file=file, record=record, field="image, label"
+            )
+        image, label = (_relative(item[key]) for key in ("image", "label"))
+        match = _INDEX.match(PurePosixPath(label).name)
+        if match is None:
+            raise DataError(
+                f"{item['label']!r} is not a prepared mask",
+                file=file,
+                record=record,
+                field="label",
+                fix="prepared masks are named mask_<class index>.npy, one file a class",
+            )
+        index = int(match.group(1))
+        if index >= len(names):
+            raise DataError(
+                f"class index {index} is not in dataset_info.json, which names {len(names)} classes for {code}",
+                file=file,
+                record=record,
+                field="label",
+                fix=f"add the class to {FOLDER}/dataset_info.json",
+            )
+        case = f"{code}/{PurePosixPath(image).parent.name}"
+        return MaskRecord(
+            id=f"{case}/{index}",
+            case=case,
+            volume=root.file(image),
+            mask=root.mask(label),
+            name=names[index],
+            definitions=tuple(definitions.get(names[index], ())),
+            strata={"dataset": code, "class": names[index]},
+        )
+
+    def _lists(self, root: DataRoot, code: str) -> dict[str, Any]:
+        content = read_json(root.path / FOLDER / code / f"{code}.json")
+        if not isinstance(content, dict):
+            raise DataError("expected an object with 'train' and 'test'", file=f"{FOLDER}/{code}/{code}.json")
+        return content
+
+    def _names(self, root: DataRoot) -> dict[str, list[str]]:
+        path = root.path / FOLDER / "dataset_info.json"
+        if not path.is_file():
+            raise DataError(
+                "the class names are missing", file=f"{FOLDER}/dataset_info.json", fix="code -> list of names"
+            )
+        content = read_json(path)
+        if not isinstance(content, dict):
+            raise DataError("expected an object of code -> list of names", file=f"{FOLDER}/dataset_info.json")
+        return content
+
+    def _definitions(self, root: DataRoot) -> dict[str, list[str]]:
+        path = root.path / FOLDER / "term_dictionary.json"
+        return read_json(path) if path.is_file() else {}
+
+
+def _relative(path: str) -> str:
+    return path if PurePosixPath(path).is_absolute() else f"{FOLDER}/{path}"

@@ -1,0 +1,36 @@
+"""Report generation: write the report of a volume (M3D-Cap)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from m3dbench.data.records import ReportRecord
+from m3dbench.data.sample import Reference, Request, Sample
+from m3dbench.task import Asking, Task
+from m3dbench.tasks.text import TEXT_METRICS
+
+
+class ReportGeneration(Task[ReportRecord]):
+    name = "report_generation"
+    title = "Report generation"
+    version = "1.0"
+    answer = "text"
+    record = ReportRecord
+    metrics = TEXT_METRICS
+    primary = "rougeL"
+
+    def samples(self, record: ReportRecord, ask: Asking) -> Iterator[Sample]:
+        wording = ask.wording(
+            record.id,
+            "Write the findings of this scan as a radiology report.",
+            "Describe what this scan shows, as a radiologist would report it.",
+            "Report the findings in this volume.",
+        )
+        yield Sample(
+            id=record.id,
+            case=record.case,
+            volume=record.volume,
+            request=Request(kind="report", wording=wording),
+            reference=Reference(text=record.text),
+            strata=record.strata,
+        )

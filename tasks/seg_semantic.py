@@ -1,0 +1,45 @@
+"""Semantic segmentation: a class name in, a mask out (M3D-Seg)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from m3dbench.data.names import accepted_names
+from m3dbench.data.records import MaskRecord
+from m3dbench.data.sample import Reference, Request, Sample
+from m3dbench.task import Asking, Task
+
+
+class SegSemantic(Task[MaskRecord]):
+    name = "seg_semantic"
+    title = "Semantic segmentation"
+    version = "1.0"
+    answer = "mask"
+    record = MaskRecord
+    metrics = {
+        "corrected": (
+            "dice",
+            "mask_iou",
+            "pooled_dice",
+            "mask_presence_sensitivity",
+            "mask_presence_specificity",
+            "false_positive_voxels",
+        ),
+        "upstream": ("upstream.dice",),
+    }
+    primary = "dice"
+    macro = "class"
+    parts = ("0003", "0011", "0012")
+
+    def samples(self, record: MaskRecord, ask: Asking) -> Iterator[Sample]:
+        wording = ask.wording(
+            record.id, "Segment the {}.", "Outline the {} in this volume.", "Mark every voxel of the {}."
+        )
+        yield Sample(
+            id=record.id,
+            case=record.case,
+            volume=record.volume,
+            request=Request(kind="segment", target=record.name, wording=wording.format(record.name)),
+            reference=Reference(mask=record.mask, names=accepted_names(record.name)),
+            strata=record.strata,
+        )

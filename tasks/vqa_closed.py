@@ -1,0 +1,36 @@
+"""Closed visual question answering: choose among lettered options (M3D-VQA)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from m3dbench.data.records import QuestionRecord
+from m3dbench.data.sample import Reference, Request, Sample
+from m3dbench.task import Asking, Task
+
+
+class VqaClosed(Task[QuestionRecord]):
+    name = "vqa_closed"
+    title = "Closed VQA"
+    version = "1.0"
+    answer = "choice"
+    record = QuestionRecord
+    metrics = {"corrected": ("accuracy", "accuracy_adjusted", "answer_parsed"), "upstream": ("upstream.accuracy",)}
+    primary = "accuracy"
+    macro = "question_type"
+
+    def samples(self, record: QuestionRecord, ask: Asking) -> Iterator[Sample]:
+        options = " ".join(f"{letter}. {text}" for letter, text in record.choices.items())
+        yield Sample(
+            id=record.id,
+            case=record.case,
+            volume=record.volume,
+            request=Request(
+                kind="choose",
+                question=record.question,
+                choices=record.choices,
+                wording=f"{record.question} Choices: {options}",
+            ),
+            reference=Reference(text=record.answer, choice=record.letter),
+            strata=record.strata,
+        )

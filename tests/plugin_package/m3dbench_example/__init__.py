@@ -1,0 +1,1 @@
+"""The worked examples of m3dbench's CONTRIBUTING."""

