@@ -23,6 +23,7 @@ from m3dbench.stats.resampling import bootstrap_interval
 from m3dbench.stats.result import FloatArray
 
 TARGET, TARGET_CASES = 0.93, 30
+BOOTSTRAP = "bootstrap-t + jackknife*"
 CASES = (10, 30, 100, 500)
 Draw = Callable[[np.random.Generator, int], FloatArray]
 Method = Callable[[FloatArray, int], Interval | None]
@@ -137,7 +138,10 @@ def scenarios(replicates: int) -> list[Scenario]:
     }
 
     def corpus(aggregate: Callable[[FloatArray], FloatArray]) -> dict[str, Method]:
-        return {"bootstrap-t + jackknife*": lambda x, s: bootstrap_interval(x, aggregate, s, replicates=replicates)}
+        def method(x: FloatArray, seed: int) -> Interval | None:
+            return bootstrap_interval(x, aggregate, seed, replicates=replicates, bounds=(0.0, 1.0))
+
+        return {BOOTSTRAP: method}
 
     out = []
     for rho, kind in ((0.0, "beta"), (0.1, "beta"), (0.3, "beta"), (0.3, "copy")):
@@ -205,17 +209,26 @@ def measure(cell: tuple[int, int, int, int, int]) -> list[tuple[str, float, floa
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=2000, help="samples per cell; a quarter at 500 cases")
+    parser.add_argument(
+        "--repetitions", type=int, default=2000, help="samples per cell; a quarter for bootstraps of 500"
+    )
     parser.add_argument("--replicates", type=int, default=1000, help="bootstrap replicates")
     parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--quick", action="store_true", help="300 repetitions, 30 and 100 cases: not for decisions")
+    parser.add_argument("--cases", type=int, nargs="+", default=CASES)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", default="", help="scenarios whose name contains this")
     options = parser.parse_args()
-    sizes = (30, 100) if options.quick else CASES
+    sizes = (30, 100) if options.quick else options.cases
     repetitions = 300 if options.quick else options.repetitions
     cells = [
-        (index, cases, repetitions // 4 if cases >= 500 else repetitions, options.seed, options.replicates)
+        (
+            index,
+            cases,
+            repetitions // 4 if cases >= 500 and BOOTSTRAP in scenario.methods else repetitions,
+            options.seed,
+            options.replicates,
+        )
         for index, scenario in enumerate(scenarios(options.replicates))
         if options.only in scenario.name
         for cases in sizes

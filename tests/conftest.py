@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -18,6 +15,7 @@ settings.register_profile("m3dbench", deadline=None, derandomize=True)
 settings.load_profile("m3dbench")
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "support"))
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -63,17 +61,3 @@ def m3dbench(environment: dict[str, str]) -> Command:
         return done
 
     return call
-
-
-def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every reproducible file of a run folder by its relative path."""
-    varying = {"sessions.jsonl", "timings.jsonl", "lock"}
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in varying)
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-

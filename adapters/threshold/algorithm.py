@@ -22,7 +22,7 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
 Rule = Callable[[Anatomy], BoolArray | None]
 
-__all__ = ["has_rule", "segment", "segment_in", "study"]
+__all__ = ["Anatomy", "has_rule", "segment", "segment_in", "study"]
 
 _SAME = {
     "lungs": "lung",

@@ -22,7 +22,8 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Zone:
-    """Where an organ may lie and how it looks. ``level``: all slices, above the hips, within them, or the chest's.
+    """Where an organ may lie and how it looks. ``level``: the slices between hips and mid-chest, of the hips, or of
+    the chest.
 
     ``tolerance``: HU around the zone's commonest density; ``waist``: width of the bridges to neighbours that are cut,
     in fractions of the body's width; ``least`` and ``most``: size as a share of the body in view; ``avoid``: organs
@@ -33,7 +34,7 @@ class Zone:
     ahead: tuple[float, float]
     tolerance: float
     waist: float
-    level: Literal["any", "abdomen", "pelvis", "chest"] = "abdomen"
+    level: Literal["abdomen", "pelvis", "chest"] = "abdomen"
     densities: tuple[float, float] = (0.0, 220.0)
     least: float = 0.0005
     most: float = 0.3
@@ -125,12 +126,13 @@ def _slices(anatomy: Anatomy, level: str) -> BoolArray:
     depth = anatomy.hu.shape[0]
     hips = np.flatnonzero(anatomy.hips.any(axis=(1, 2)))
     hip_top = int(hips[-1]) + 1 if hips.size else 0
-    lung = anatomy.lungs.sum(axis=(1, 2)) > 0.12 * (anatomy.body.sum(axis=(1, 2)) + 1)
+    air = anatomy.lungs.sum(axis=(1, 2)) / (anatomy.body.sum(axis=(1, 2)) + 1.0)
     if level == "pelvis":
         return np.arange(depth) < hip_top
     if level == "chest":
-        return np.asarray(lung)
-    return np.arange(depth) >= hip_top if level == "abdomen" else np.ones(depth, dtype=np.bool_)
+        return np.asarray(air > 0.12)
+    # Slices full of lung hold the heart; the liver's dome reaches up only into the lower ones.
+    return np.asarray((np.arange(depth) >= hip_top) & (air < 0.28))
 
 
 def _core(even: FloatArray, place: BoolArray, density: float, zone: Zone, pixels: int) -> BoolArray:

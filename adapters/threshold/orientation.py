@@ -14,9 +14,10 @@ BoolArray = npt.NDArray[np.bool_]
 def guess_axes(hu: FloatArray, air_below: float = -450.0) -> str:
     """Directions of growing D, H and W, for example ``"SAR"`` or ``"IPL"``.
 
-    Posterior is where the bone near the midline lies (the spine); superior is where the air in the body is lung-like
-    and large rather than where the pelvis is; right is where the largest block of soft tissue (the liver) lies. What
-    cannot be seen falls back on a right-handed body: D grows to inferior, H to posterior, W to the patient's left.
+    Posterior is where the bone near the midline lies (the spine); superior is where air rather than bone fills the
+    body; right is where the largest block of soft tissue of the abdomen lies (the liver), or in a chest alone, where it
+    does not (the heart). What cannot be seen is taken as in the common file formats: D grows to inferior, H to
+    posterior, and W to the left where H grows to posterior, else to the right.
     """
     small = hu[:, :: max(1, hu.shape[1] // 64), :: max(1, hu.shape[2] // 64)]
     body = body_mask(small, air_below)
@@ -28,22 +29,23 @@ def guess_axes(hu: FloatArray, air_below: float = -450.0) -> str:
     bone = body & (small > 200)
     central = np.argwhere(bone[:, :, int(middle[2] - 0.12 * width) : int(middle[2] + 0.12 * width) + 1])
     height = "P" if central.size == 0 or float(np.median(central[:, 1])) >= middle[1] else "A"
-    depth = _depth(body & (small < air_below), body, bone)
-    return depth + height + _side(small, body, float(middle[2]))
+    gas = (body & (small < air_below)).sum(axis=(1, 2)) / (body.sum(axis=(1, 2)) + 1.0)
+    hard = bone.sum(axis=(1, 2)) / (body.sum(axis=(1, 2)) + 1.0)
+    ramp = np.linspace(-1, 1, len(gas)) if len(gas) > 1 else np.zeros(1)
+    depth = "S" if float(((gas - 2 * hard) * ramp).sum()) > 0 else "I"
+    soft = shrink(body & (small > 0) & (small < 200), 2)
+    lean = _lean(soft, gas < 0.12, float(middle[2])) / width
+    if abs(lean) < 0.02:
+        return depth + height + ("L" if height == "P" else "R")
+    return depth + height + ("R" if lean > 0 else "L")
 
 
-def _depth(gas: BoolArray, body: BoolArray, bone: BoolArray) -> str:
-    air = gas.sum(axis=(1, 2)).astype(np.float64)
-    hard = bone.sum(axis=(1, 2)).astype(np.float64)
-    area = body.sum(axis=(1, 2)) + 1.0
-    ramp = np.linspace(-1, 1, len(area)) if len(area) > 1 else np.zeros(1)
-    lean = float(((air - 2 * hard) / area * ramp).sum())
-    return "S" if lean > 0 else "I"
-
-
-def _side(hu: FloatArray, body: BoolArray, middle: float) -> str:
-    block = shrink(body & (hu > 0) & (hu < 200), 2)
+def _lean(soft: BoolArray, abdomen: npt.NDArray[np.bool_], middle: float) -> float:
+    """How far to growing W the patient's right lies, in pixels, by the largest block of soft tissue; 0 when unseen."""
+    below = soft & abdomen[:, None, None]
+    liver = bool(below.any())
+    block = largest(below if liver else soft)
     if not block.any():
-        return "L"
-    centre = float(np.argwhere(largest(block))[:, 2].mean())
-    return "R" if centre > middle else "L"
+        return 0.0
+    centre = float(np.argwhere(block)[:, 2].mean()) - middle
+    return centre if liver else -centre

@@ -11,7 +11,7 @@ from rich.table import Table
 from m3dbench.cli.console import out
 from m3dbench.runs.summary import Macro, MetricSummary, TaskSummary, Value
 from m3dbench.stats.intervals import Interval
-from m3dbench.task import Scoring
+from m3dbench.task import SCORINGS, Scoring
 
 UNDEFINED = "–"
 Found = Mapping[tuple[str, Scoring], MetricSummary]
@@ -71,16 +71,31 @@ def _notes(summary: TaskSummary) -> list[str]:
     ids = {name: count for name, count in summary.ids.items() if count}
     if ids:
         notes.append("Ids: " + ", ".join(f"{count} {name}" for name, count in ids.items()) + ".")
+    notes += [f"{name}: {count} unscored: {reason}" for (name, reason), count in _unscored(summary).items()]
     for item in summary.metrics:
-        for reason, count in item.unscored_reasons.items():
-            name = item.metric if item.scoring == "corrected" else f"{item.metric} (upstream)"
-            notes.append(f"{name}: {count} unscored: {reason}")
+        if item.quirks and summary.role == "oracle":
+            told = ", ".join(f"{quirk} on {count}" for quirk, count in item.quirks.items())
+            notes.append(f"{item.metric} (upstream) is held down by quirks of the reference scripts: {told}.")
     if (
         any(item.micro.interval is None and item.micro.value is not None for item in summary.metrics)
         and summary.cases < 10
     ):
         notes.append("No intervals under 10 cases.")
     return notes
+
+
+def _unscored(summary: TaskSummary) -> dict[tuple[str, str], int]:
+    """(metric, reason) -> count, told once where both scorings agree."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for item in summary.metrics:
+        for reason, count in item.unscored_reasons.items():
+            found.setdefault((item.metric, reason), {})[item.scoring] = count
+    told = {}
+    for (metric, reason), counts in found.items():
+        both = len(set(counts.values())) == 1 and len(counts) == len(SCORINGS)
+        for scoring, count in counts.items():
+            told[metric if both or scoring == "corrected" else f"{metric} (upstream)", reason] = count
+    return told
 
 
 def _name(name: str, primary: str, found: Found) -> str:

@@ -11,6 +11,8 @@ SEEN = (
     r"|part of (?:the|this)|in (?:the|this) (?:image|scan|volume|picture|ct))"
 )
 SEE = r"(?:see|find|identify|locate|detect|observe|discern|spot|make out|recogni[sz]e|visuali[sz]e|point out)"
+# Not seeing the image itself says nothing of what is in it.
+OF_THE_TARGET = r"(?! (?:the|this|any|an|your)? ?(?:image|scan|volume|picture|file|box)\b)"
 SHOW = r"(?:contain|include|show|depict|display|have|exist|appear|reveal|feature|seem)"
 NOT = r"(?:\bnot|n't|\bnever|\bcannot)"
 FILLER = r"(?:\w+ ){0,3}?"
@@ -26,8 +28,8 @@ RULES = tuple(
         # "not visible", "isn't clearly seen", "cannot be found", "can't be located"
         rf"{NOT} {FILLER}{SEEN}\b",
         # "cannot find", "did not see", "unable to locate", "failed to detect"
-        rf"{NOT} {FILLER}{SEE}\b",
-        rf"\b(?:unable|fail(?:s|ed)?|impossible|not possible) to {FILLER}{SEE}\b",
+        rf"{NOT} {FILLER}{SEE}\b{OF_THE_TARGET}",
+        rf"\b(?:unable|fail(?:s|ed)?|impossible|not possible) to {FILLER}{SEE}\b{OF_THE_TARGET}",
         # "does not contain", "doesn't show", "does not exist"
         rf"\b(?:does|do|did) ?{NOT} {FILLER}{SHOW}\b",
         # "no liver is visible", "no such organ found", "no evidence of"

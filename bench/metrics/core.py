@@ -26,8 +26,8 @@ class Outcome:
 
     ``scored`` and ``failed`` carry statistics (``failed``: those of the worst value, for an answer that is an error,
     a refusal or unparsable); ``unscored`` (the scorer failed) and ``not_applicable`` (the metric is undefined on this
-    reference) carry none. ``reason`` explains every status but ``scored``; ``quirk`` is an id of the protocol notes
-    when the reference's own behaviour is the cause.
+    reference) carry none. ``reason`` explains every status but ``scored``, where it may note a truncation; ``quirk`` is
+    an id of the protocol notes when the reference's own behaviour decided the outcome.
     """
 
     status: Status

@@ -111,7 +111,7 @@ def test_masks_go_back_to_native_space_and_hu_are_recovered(source: Path, tmp_pa
     convert(source, tmp_path / "out")
     folder = tmp_path / "out" / "M3D_Seg_npy" / "0011" / "s0002"
     geometry = read_geometry(folder / "geometry.json")
-    scan, labels = arrays()
+    _, labels = arrays()
 
     native, affine = to_native(np.load(folder / "masks" / "mask_0.npy")[0], geometry)
 

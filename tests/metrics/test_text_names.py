@@ -54,8 +54,13 @@ def test_the_class_is_not_named(answer: str) -> None:
 def test_name_f1_is_the_best_over_the_names() -> None:
     assert judge(name_f1(), "the left lung") == Outcome.scored(0.5, 1)
     assert judge(name_f1(), "renal organ", ("left kidney", "renal organ")) == Outcome.scored(1, 1)
-    assert judge(name_f1(), "left left left", ("left kidney",)) == Outcome.scored(2 / 5, 1)
+    assert judge(name_f1(), "left left left", ("left kidney",)) == Outcome.scored(0.5, 1)
+    assert judge(name_f1(), "kidney", ("left kidney",)) == Outcome.scored(2 / 3, 1)
     assert judge(name_f1(), "") == Outcome.scored(0, 1)
+
+
+def test_the_words_around_a_name_cost_nothing_in_name_f1() -> None:
+    assert judge(name_f1(), "The box holds the left kidney, I think.") == Outcome.scored(1, 1)
 
 
 @given(st.text(max_size=30), st.lists(st.text(max_size=12), max_size=3).map(tuple))

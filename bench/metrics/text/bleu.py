@@ -75,10 +75,12 @@ def bleu4(*, lowercase: bool = True) -> Metric:
 
 
 def _aggregate(sums: FloatArray) -> FloatArray:
-    """Corpus BLEU of summed statistics (..., 10) = prediction length, reference length, 4 matches, 4 totals."""
+    """Corpus BLEU of summed statistics (..., 11): prediction length, reference length, 4 matches, 4 totals, 4-grams of
+    the reference. NaN where the references hold no 4-gram.
+    """
     sums = np.asarray(sums, dtype=np.float64)
     predicted, referenced = sums[..., 0], sums[..., 1]
-    matches, totals = sums[..., 2 : 2 + CORPUS_ORDER], sums[..., 2 + CORPUS_ORDER :]
+    matches, totals = sums[..., 2 : 2 + CORPUS_ORDER], sums[..., 2 + CORPUS_ORDER : 2 + 2 * CORPUS_ORDER]
     zero = matches == 0
     # Exponential smoothing: the k-th order without a match counts as 1 / 2**k matches.
     smoothed = np.where(zero, 0.5 ** np.cumsum(zero, axis=-1), matches)
@@ -87,13 +89,20 @@ def _aggregate(sums: FloatArray) -> FloatArray:
         brevity = np.where(predicted < referenced, np.exp(1 - referenced / predicted), 1.0)
         score = brevity * precision
     defined = (matches.sum(axis=-1) > 0) & (totals > 0).all(axis=-1)
-    return np.where(referenced > 0, np.where(defined, score, 0.0), np.nan)
+    # References too short for any n-gram of the highest order have no corpus BLEU, however right the answers are.
+    return np.where(sums[..., -1] > 0, np.where(defined, score, 0.0), np.nan)
+
+
+def _highest(length: int) -> float:
+    """How many n-grams of the highest order a text of this many tokens has."""
+    return float(max(length - CORPUS_ORDER + 1, 0))
 
 
 def corpus_bleu(*, lowercase: bool = True) -> Metric:
     """BLEU-4 of the whole corpus from summed n-gram counts: sacrebleu, 13a tokens, exponential smoothing.
 
-    Statistics of a sample: prediction length, reference length, matches of order 1 to 4, n-grams of order 1 to 4.
+    Statistics of a sample: prediction length, reference length, matches of order 1 to 4, n-grams of order 1 to 4,
+    4-grams of the reference. Undefined where no reference has four tokens.
     A failed sample counts as an empty prediction. An empty reference is ``not_applicable``.
     """
 
@@ -102,11 +111,11 @@ def corpus_bleu(*, lowercase: bool = True) -> Metric:
         if not reference:
             return Outcome.not_applicable(EMPTY_REFERENCE)
         score = _scorer(CORPUS_ORDER, lowercase).sentence_score(prediction, [reference])
-        return Outcome.scored(score.sys_len, score.ref_len, *score.counts, *score.totals)
+        return Outcome.scored(score.sys_len, score.ref_len, *score.counts, *score.totals, _highest(score.ref_len))
 
     def worst(pair: TextPair) -> Statistics:
         length = len(_tokenizer()(pair.reference.strip()).split())
-        return (0.0, float(length), *(0.0 for _ in range(2 * CORPUS_ORDER)))
+        return (0.0, float(length), *(0.0 for _ in range(2 * CORPUS_ORDER)), _highest(length))
 
     return Metric(
         "corpus_bleu",

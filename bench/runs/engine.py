@@ -1,0 +1,202 @@
+"""One task on one model: manifest, predictions, scores, summary. Knows no task and no model by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from m3dbench import registry
+from m3dbench.adapter import Adapter, Context, Known
+from m3dbench.data.dataset import DataRoot, DataSource
+from m3dbench.data.files import DataFiles
+from m3dbench.data.manifest import Manifest, default_parts, samples_of, write_manifest
+from m3dbench.data.prediction import StoredPrediction
+from m3dbench.data.sample import Sample
+from m3dbench.errors import UserError
+from m3dbench.metrics.core import Metric
+from m3dbench.metrics.pairs import DEFAULT_GRID
+from m3dbench.progress import Progress, Silent
+from m3dbench.runs import facts, jsonl
+from m3dbench.runs.folder import SCHEMA, RunFolder, TaskFolder
+from m3dbench.runs.journal import Rows
+from m3dbench.runs.pairs import PairMaker, stored_masks
+from m3dbench.runs.predict import PredictOptions, predict
+from m3dbench.runs.scoring import Metrics, score
+from m3dbench.runs.summary import TaskSummary, count_statuses, summarise
+from m3dbench.task import SCORINGS, Asking, Scoring, Task
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is asked to do.
+
+    split: test set by name. parts: sub-datasets, None for the task's default. limit: the first n samples.
+    metric_options: metric name -> keyword options. extra_metrics: further metric names, judged under ``corrected``.
+    """
+
+    split: str = "test"
+    parts: Collection[str] | None = None
+    limit: int | None = None
+    seed: int = 0
+    requests: str = "default"
+    scorings: tuple[Scoring, ...] = SCORINGS
+    metric_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    extra_metrics: tuple[str, ...] = ()
+    predict: PredictOptions = field(default_factory=PredictOptions)
+
+
+def open_data(path: Path) -> DataSource:
+    """The data sets at a directory. Raises UserError when it holds none that any reader knows."""
+    root = DataRoot.open(path)
+    readers = tuple(registry.create("datasets", name) for name in registry.available("datasets"))
+    found = tuple(reader for reader in readers if reader.detect(root))
+    if not found:
+        raise UserError(
+            "no known data set was found in the directory",
+            file=path,
+            fix=f"expected one of: {', '.join(reader.name for reader in readers)} (layout: docs/data.md)",
+        )
+    return DataSource(root, found)
+
+
+def make_metrics(task: Task[Any], settings: Settings) -> dict[Scoring, list[Metric]]:
+    """The metrics of a task under the chosen scorings."""
+    made: dict[Scoring, list[Metric]] = {}
+    for scoring in settings.scorings:
+        names = [*task.metrics[scoring], *(settings.extra_metrics if scoring == "corrected" else ())]
+        options = settings.metric_options
+        made[scoring] = [
+            registry.create("metrics", name, options.get(name.removeprefix("upstream."), {}))
+            for name in dict.fromkeys(names)
+        ]
+    return made
+
+
+def run_task(
+    task: Task[Any],
+    adapter: Adapter,
+    source: DataSource,
+    run: RunFolder,
+    settings: Settings,
+    progress: Progress | None = None,
+) -> TaskSummary:
+    """Predict and score one task; the caller holds the folder's lock. Resumes what an earlier start left."""
+    progress = progress or Silent()
+    files = DataFiles(source.root.path)
+    ask = Asking(settings.seed, files.mask)
+    parts = settings.parts if settings.parts is not None else default_parts(task, source)
+    metrics = make_metrics(task, settings)
+    folder = TaskFolder(run.path / task.name)
+    folder.path.mkdir(exist_ok=True)
+    with progress.stage(f"{task.name}: test set", settings.limit) as advance:
+        samples = samples_of(task, source, settings.split, ask, parts)
+        draft = write_manifest(
+            samples, folder.path / "manifest.next.jsonl", limit=settings.limit, advance=lambda _: advance(1)
+        )
+    resume = facts.of_predictions(task, adapter, draft, settings.seed, settings.requests)
+    earlier = run.earlier(task.name)
+    if earlier is not None:
+        try:
+            facts.refuse_difference(run.path, earlier, resume)
+        except UserError:
+            draft.path.unlink()
+            raise
+    manifest = Manifest(folder.manifest, draft.samples, draft.cases, draft.digest, draft.comparable, draft.information)
+    draft.path.replace(manifest.path)
+    about = {
+        "test_set": settings.split,
+        "title": task.title,
+        "data": source.root.kind,
+        "data_root": str(source.root.path.resolve()),
+        "model": adapter.name,
+        "role": adapter.role,
+    }
+    comparable = facts.of_scores(task.name, task.version, manifest.comparable, manifest.information, metrics)
+    known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": dict(adapter.recorded())})
+    run.record(task.name, known, status="running", folder=task.name, about=about)
+    with progress.stage(f"{task.name}: preparing {adapter.name}", None):
+        adapter.prepare(_context(task, adapter, source, settings, manifest, files, ask, parts))
+    with progress.stage(f"{task.name}: predicting", manifest.samples) as advance:
+        predict(task, adapter, manifest, files, folder, settings.predict, advance)
+    summary = score_task(task, manifest, files, folder, metrics, about, progress=progress)
+    run.record(task.name, known, status="complete", folder=task.name, about=about)
+    return summary
+
+
+def score_task(
+    task: Task[Any],
+    manifest: Manifest,
+    files: DataFiles,
+    folder: TaskFolder,
+    metrics: Metrics,
+    about: Mapping[str, Any],
+    *,
+    ids: Mapping[str, int] | None = None,
+    pairs: PairMaker | None = None,
+    progress: Progress | None = None,
+) -> TaskSummary:
+    """Score the journal of a task folder against its manifest; write ``scores.jsonl`` and ``summary.json``."""
+    rows = Rows(folder.predictions)
+
+    def prediction_of(sample_id: str) -> StoredPrediction | None:
+        row = rows.get(sample_id)
+        return None if row is None else StoredPrediction.from_json(row)
+
+    maker = pairs or PairMaker(
+        reference_mask=files.mask,
+        predicted_mask=stored_masks(folder.path),
+        grid=lambda sample: files.grid(sample.volume) or DEFAULT_GRID,
+    )
+    progress = progress or Silent()
+    with progress.stage(f"{task.name}: scoring", manifest.samples) as advance:
+        tallies = score(manifest, prediction_of, task.answer, metrics, maker, folder.scores, advance)
+    statuses = Counter(str((rows.get(sample.id) or {"status": "missing"})["status"]) for sample in manifest)
+    rows.close()
+    with progress.stage(f"{task.name}: intervals", None):
+        summary = TaskSummary(
+            task=task.name,
+            version=task.version,
+            title=task.title,
+            model=str(about["model"]),
+            role=str(about["role"]),
+            test_set=str(about["test_set"]),
+            data=str(about["data"]),
+            samples=manifest.samples,
+            cases=manifest.cases,
+            primary=task.primary,
+            predictions=count_statuses(statuses),
+            ids=dict(ids or {}),
+            metrics=summarise(tallies, task.macro),
+        )
+    jsonl.write_document(folder.summary, {"schema": SCHEMA, "tasks": {task.name: summary.to_json()}})
+    return summary
+
+
+def _context(
+    task: Task[Any],
+    adapter: Adapter,
+    source: DataSource,
+    settings: Settings,
+    manifest: Manifest,
+    files: DataFiles,
+    ask: Asking,
+    parts: Collection[str] | None,
+) -> Context:
+    def reveal(sample: Sample) -> Known:
+        return Known(sample.reference, lambda: files.mask(sample.reference.mask))
+
+    def train() -> Iterator[tuple[Sample, Known]]:
+        for sample in samples_of(task, source, "train", ask, parts):
+            yield sample, reveal(sample)
+
+    revealed: dict[str, Known] = {}
+
+    def known(sample_id: str) -> Known:
+        if not revealed:
+            revealed.update((sample.id, reveal(sample)) for sample in manifest)
+        return revealed[sample_id]
+
+    return Context(task.name, task.answer, settings.seed, train, known if adapter.reads_reference else None)

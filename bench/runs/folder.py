@@ -1,0 +1,139 @@
+"""The run folder: ``run.json`` at the top, and one folder a task with manifest, journal, masks, scores and summary.
+
+Everything in it but ``sessions.jsonl`` and ``timings.jsonl`` is the same bytes however often the run was interrupted.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from m3dbench.errors import UserError
+from m3dbench.runs import jsonl
+from m3dbench.runs.facts import Facts
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class TaskFolder:
+    """Where one task's files lie."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.jsonl"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.jsonl"
+
+    @property
+    def masks(self) -> Path:
+        return self.path / "masks"
+
+    @property
+    def timings(self) -> Path:
+        return self.path / "timings.jsonl"
+
+    @property
+    def scores(self) -> Path:
+        return self.path / "scores.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        return self.path / "summary.json"
+
+
+class RunFolder:
+    """A run folder on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @staticmethod
+    def create(path: Path) -> RunFolder:
+        """Make the folder or open one that is there. Raises UserError when the path holds something else."""
+        if path.exists() and not path.is_dir():
+            raise UserError("is a file; a run needs a folder", file=path, fix="choose another --out")
+        if path.is_dir() and any(path.iterdir()) and not (path / "run.json").exists():
+            strangers = [
+                item.name
+                for item in path.iterdir()
+                if item.name != "sessions.jsonl" and not item.name.startswith("lock")
+            ]
+            if strangers:
+                raise UserError(
+                    f"the folder holds other things ({strangers[0]})", file=path, fix="choose another --out"
+                )
+        path.mkdir(parents=True, exist_ok=True)
+        return RunFolder(path)
+
+    @staticmethod
+    def open(path: Path) -> RunFolder:
+        """Open a run for reading. Raises UserError when there is none."""
+        if not (path / "run.json").is_file():
+            raise UserError(
+                "there is no run here (run.json is missing)", file=path, fix="give a folder that run or score wrote"
+            )
+        return RunFolder(path)
+
+    def content(self) -> dict[str, Any]:
+        """``run.json``, or an empty one."""
+        path = self.path / "run.json"
+        if not path.exists():
+            return {"schema": SCHEMA, "tasks": {}}
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("schema") != SCHEMA:
+            raise UserError(
+                f"the run has schema {content.get('schema')}, this version reads {SCHEMA}",
+                file=path,
+                fix="read it with the m3dbench version that wrote it",
+            )
+        return content
+
+    def task(self, name: str) -> TaskFolder:
+        """The folder of a task, as ``run.json`` places it."""
+        place = self.content()["tasks"].get(name, {}).get("folder", name)
+        return TaskFolder(self.path / place)
+
+    def tasks(self) -> list[str]:
+        return list(self.content()["tasks"])
+
+    def earlier(self, task: str) -> Mapping[str, Any] | None:
+        """The resume set of an earlier start of this task."""
+        entry = self.content()["tasks"].get(task)
+        return None if entry is None else entry["facts"]["resume"]
+
+    def record(self, task: str, facts: Facts, *, status: str, folder: str, about: Mapping[str, Any]) -> None:
+        """Put a task's facts and status into ``run.json``, atomically, and make its folder."""
+        content = self.content()
+        content["tasks"][task] = {"status": status, "folder": folder, **about, "facts": facts.to_json()}
+        content["tasks"] = dict(sorted(content["tasks"].items()))
+        (self.path / folder).mkdir(exist_ok=True)
+        jsonl.write_document(self.path / "run.json", content)
+
+    def log_session(self) -> None:
+        """Note who writes now: the one place that holds times and hosts."""
+        started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        row = {"started": started, "host": socket.gethostname(), "pid": os.getpid(), "command": sys.argv}
+        with (self.path / "sessions.jsonl").open("ab") as stream:
+            stream.write(jsonl.line(row))
+
+    def merge_summaries(self) -> dict[str, Any]:
+        """Write the top ``summary.json`` from those of the tasks and return it."""
+        merged: dict[str, Any] = {"schema": SCHEMA, "tasks": {}}
+        for name in self.tasks():
+            path = self.task(name).summary
+            if path.exists():
+                merged["tasks"].update(json.loads(path.read_text(encoding="utf-8"))["tasks"])
+        jsonl.write_document(self.path / "summary.json", merged)
+        return merged

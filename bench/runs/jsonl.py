@@ -1,0 +1,54 @@
+"""JSON lines and JSON documents with one canonical form, so that equal content is equal bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from m3dbench.errors import DataError
+
+
+def line(row: Mapping[str, Any]) -> bytes:
+    """One row as UTF-8 with its newline. Raises ValueError on NaN or infinity, which JSON does not have."""
+    try:
+        return (json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n").encode()
+    except UnicodeEncodeError:  # a model may emit lone surrogates, which UTF-8 cannot hold but an escape can
+        return (json.dumps(row, ensure_ascii=True, separators=(",", ":"), allow_nan=False) + "\n").encode()
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a JSON lines file. Raises DataError naming the line when one is not a JSON object."""
+    with path.open("rb") as stream:
+        for number, raw in enumerate(stream, 1):
+            if not raw.strip():
+                continue
+            yield parse(raw, path, number)
+
+
+def parse(raw: bytes, path: Path, number: int) -> dict[str, Any]:
+    """One line as an object."""
+    try:
+        row = json.loads(raw)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"is not valid JSON: {error}", file=path, record=f"line {number}") from error
+    if not isinstance(row, dict):
+        raise DataError("expected a JSON object", file=path, record=f"line {number}")
+    return row
+
+
+def write_document(path: Path, content: Mapping[str, Any]) -> None:
+    """Replace a JSON document atomically: a reader sees the old one or the new one, whole."""
+    replace(path, (json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Replace a file atomically."""
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)

@@ -1,0 +1,136 @@
+"""The prediction stage: queries to the adapter, answers into the journal the moment they exist."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from m3dbench.adapter import Adapter, Query
+from m3dbench.data.files import DataFiles
+from m3dbench.data.manifest import Manifest
+from m3dbench.data.prediction import STATUSES, Prediction, StoredPrediction
+from m3dbench.data.sample import Sample
+from m3dbench.errors import DataError, UserError
+from m3dbench.metrics.pairs import DEFAULT_GRID
+from m3dbench.runs import jsonl
+from m3dbench.runs.answers import store
+from m3dbench.runs.folder import TaskFolder
+from m3dbench.runs.journal import Journal, drop, mend
+from m3dbench.runs.masks import MaskShards, stored
+from m3dbench.task import Task
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """fail_fast: stop at the first error. retry_errors: ask again what ended as ``error`` before."""
+
+    fail_fast: bool = False
+    retry_errors: bool = False
+
+
+def predict(
+    task: Task[Any],
+    adapter: Adapter,
+    manifest: Manifest,
+    files: DataFiles,
+    folder: TaskFolder,
+    options: PredictOptions,
+    advance: Callable[[int], None],
+) -> None:
+    """Answer every sample of the manifest that the journal does not hold yet.
+
+    Batches have fixed members whatever was answered before, so a resumed run gives what an undisturbed one gives.
+    Raises UserError under ``fail_fast``.
+    """
+    if options.retry_errors and folder.predictions.exists():
+        drop(folder.predictions, lambda row: row["status"] == "error")
+    known = [StoredPrediction.from_json(row) for row in mend(folder.predictions, lambda row: _complete(row, folder))]
+    shards = MaskShards(folder.masks, [prediction.mask for prediction in known if prediction.mask is not None])
+    done = {prediction.id for prediction in known}
+    advance(len(done))
+    with Journal(folder.predictions) as journal, folder.timings.open("ab") as timings:
+        for batch in _batches(manifest, adapter.batch_size):
+            todo = {sample.id for _, sample in batch} - done
+            if not todo:
+                continue
+            began = time.perf_counter()
+            answers = _answer(adapter, [sample for _, sample in batch], files)
+            seconds = (time.perf_counter() - began) / len(batch)
+            for (index, sample), answer in zip(batch, answers, strict=True):
+                if sample.id not in todo:
+                    continue
+                stored_answer = store(task.answer, sample, answer, adapter.boxes, files, partial(shards.add, index))
+                journal.append(stored_answer.to_json())
+                timings.write(jsonl.line({"id": sample.id, "seconds": round(seconds, 6)}))
+                advance(1)
+                if options.fail_fast and stored_answer.status == "error":
+                    raise UserError(f"stopped at the first error: {stored_answer.reason}", record=sample.id)
+    shards.finish()
+
+
+def _complete(row: dict[str, object], folder: TaskFolder) -> bool:
+    mask = StoredPrediction.from_json({key: row[key] for key in ("id", "status", "mask") if key in row}).mask
+    return mask is None or stored(folder.masks, mask)
+
+
+def _batches(samples: Iterable[Sample], size: int) -> Iterator[list[tuple[int, Sample]]]:
+    numbered = iter(enumerate(samples))
+    while batch := list(islice(numbered, size)):
+        yield batch
+
+
+def _answer(adapter: Adapter, samples: Sequence[Sample], files: DataFiles) -> list[Prediction]:
+    """One answer a sample: broken volumes are errors of their own sample, never of their batch."""
+    answers: dict[str, Prediction] = {}
+    queries: list[Query] = []
+    for sample in samples:
+        if adapter.looks:
+            try:
+                files.volume(sample.volume)
+            except DataError as error:
+                answers[sample.id] = Prediction(sample.id, status="error", reason=one_line(error))
+                continue
+        queries.append(_query(sample, files))
+    for answer in _ask(adapter, queries):
+        answers[answer.id] = answer
+    return [answers[sample.id] for sample in samples]
+
+
+def _query(sample: Sample, files: DataFiles) -> Query:
+    return Query(
+        sample.id,
+        sample.case,
+        sample.request,
+        volume=lambda: files.volume(sample.volume),
+        grid=lambda: files.grid(sample.volume) or DEFAULT_GRID,
+    )
+
+
+def _ask(adapter: Adapter, queries: Sequence[Query]) -> Sequence[Prediction]:
+    if not queries:
+        return []
+    try:
+        answers = list(adapter.predict(queries))
+        if [answer.id for answer in answers] != [query.id for query in queries]:
+            raise ValueError(f"the adapter answered other ids or another order than the {len(queries)} asked")
+        for answer in answers:
+            if answer.status not in STATUSES:
+                raise ValueError(f"the adapter gave the unknown status {answer.status!r}")
+    except Exception as error:  # noqa: BLE001 - whatever a model raises becomes that sample's recorded error
+        if len(queries) > 1:
+            return [answer for query in queries for answer in _ask(adapter, [query])]
+        return [Prediction(queries[0].id, status="error", reason=one_line(error))]
+    return [
+        replace(answer, reason=answer.reason or "no reason given") if answer.status != "ok" else answer
+        for answer in answers
+    ]
+
+
+def one_line(error: Exception) -> str:
+    """An exception as one line for the journal."""
+    text = "; ".join(part.strip() for part in str(error).splitlines() if part.strip())
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,139 @@
+"""The scoring stage: stored predictions through the metrics into ``scores.jsonl`` and a summary. Needs no model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from m3dbench.data.prediction import StoredPrediction
+from m3dbench.data.sample import AnswerKind, Sample
+from m3dbench.errors import DataError
+from m3dbench.metrics.core import Metric, Outcome
+from m3dbench.runs import jsonl
+from m3dbench.runs.pairs import PairMaker
+from m3dbench.runs.tally import Tally
+from m3dbench.task import Scoring
+
+CHUNK: Mapping[AnswerKind, int] = {"choice": 256, "text": 256, "box": 256, "mask": 4}
+Metrics = Mapping[Scoring, list[Metric]]
+
+
+def score(
+    samples: Iterable[Sample],
+    prediction_of: Callable[[str], StoredPrediction | None],
+    answer: AnswerKind,
+    metrics: Metrics,
+    pairs: PairMaker,
+    out: Path,
+    advance: Callable[[int], None] = lambda _: None,
+) -> dict[Scoring, list[Tally]]:
+    """Judge every sample by every metric, write one row each to ``out`` (replaced when whole) and return the tallies.
+
+    A sample without a prediction counts as failed. Memory does not grow with the number of samples but for the
+    per-case sums.
+    """
+    tallies: dict[Scoring, list[Tally]] = {
+        scoring: [Tally(metric) for metric in chosen] for scoring, chosen in metrics.items()
+    }
+    temporary = out.with_name(out.name + ".tmp")
+    with temporary.open("wb") as stream:
+        for chunk in _chunks(samples, CHUNK[answer]):
+            predictions = [prediction_of(sample.id) or _missing(sample.id) for sample in chunk]
+            rows: list[list[bytes]] = [[] for _ in chunk]
+            made = _Pairs(pairs, chunk, predictions)
+            for scoring, chosen in tallies.items():
+                for tally in chosen:
+                    outcomes = judge(tally.metric, made)
+                    for sample, outcome, pair, lines in zip(
+                        chunk, outcomes, made.of(tally.metric.pair), rows, strict=True
+                    ):
+                        guess = tally.metric.chance
+                        chance = None if guess is None or isinstance(pair, DataError) else guess(pair)
+                        tally.add(sample, outcome, chance)
+                        lines.append(jsonl.line(_row(sample.id, scoring, tally.metric, outcome)))
+            stream.writelines(line for lines in rows for line in lines)
+            advance(len(chunk))
+    temporary.replace(out)
+    return tallies
+
+
+class _Pairs:
+    """The pairs of a chunk, made once per kind."""
+
+    def __init__(self, maker: PairMaker, samples: list[Sample], predictions: list[StoredPrediction]) -> None:
+        self.maker = maker
+        self.samples = samples
+        self.predictions = predictions
+        self._made: dict[type[Any], list[Any]] = {}
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """A pair a sample, or the DataError that kept it from being made."""
+        if kind not in self._made:
+            self._made[kind] = [
+                self._make(kind, sample, prediction)
+                for sample, prediction in zip(self.samples, self.predictions, strict=True)
+            ]
+        return self._made[kind]
+
+    def _make(self, kind: type[Any], sample: Sample, prediction: StoredPrediction) -> Any:
+        usable = prediction if prediction.status == "ok" else StoredPrediction(prediction.id)
+        try:
+            return self.maker.make(kind, sample, usable)
+        except DataError as error:
+            return error
+
+
+def judge(metric: Metric, made: _Pairs) -> list[Outcome]:
+    """One outcome a sample: the failure policy in one place.
+
+    An error, a refusal or a missing answer is ``failed`` with the metric's worst statistics where the metric applies;
+    a pair that cannot be made (a mask that cannot be read) is ``unscored``.
+    """
+    pairs = made.of(metric.pair)
+    answered = [prediction.status == "ok" for prediction in made.predictions]
+    asked = [pair for pair, ok in zip(pairs, answered, strict=True) if ok and not isinstance(pair, DataError)]
+    outcomes = iter(metric.outcomes(asked))
+    result: list[Outcome] = []
+    for pair, prediction in zip(pairs, made.predictions, strict=True):
+        if isinstance(pair, DataError):
+            result.append(Outcome.unscored("; ".join(part.strip() for part in str(pair).splitlines())))
+        elif prediction.status == "ok":
+            result.append(next(outcomes))
+        else:
+            blank = next(iter(metric.outcomes([made.maker.blank(metric.pair, pair)])))
+            reason = f"{prediction.status}: {prediction.reason}"
+            undefined = blank.status == "not_applicable"
+            result.append(blank if undefined else Outcome.failed(metric.worst_statistics(pair), reason))
+    return result
+
+
+def _row(sample_id: str, scoring: Scoring, metric: Metric, outcome: Outcome) -> dict[str, Any]:
+    value = None if outcome.statistics is None else metric.value(outcome.statistics)
+    if value is not None and math.isnan(value):
+        value = None
+    row: dict[str, Any] = {
+        "id": sample_id,
+        "scoring": scoring,
+        "metric": metric.name,
+        "value": value,
+        "status": outcome.status,
+        "reason": outcome.reason,
+    }
+    if outcome.quirk:
+        row["quirk"] = outcome.quirk
+    if outcome.statistics is not None and outcome.statistics != (value, 1.0):
+        row["statistics"] = outcome.statistics
+    return row
+
+
+def _chunks(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
+    iterator = iter(samples)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _missing(sample_id: str) -> StoredPrediction:
+    return StoredPrediction(sample_id, status="error", reason="there is no prediction for this sample")

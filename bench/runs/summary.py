@@ -1,0 +1,170 @@
+"""The summary of a task: every value with its interval and its denominators, micro, macro and per stratum."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from m3dbench.runs.tally import OVERALL, Cell, Tally
+from m3dbench.stats.intervals import Interval, interval, macro_interval
+from m3dbench.task import Scoring
+
+SEED = 20260101
+
+
+@dataclass(frozen=True)
+class Value:
+    """A metric on a subset.
+
+    value: the headline, over n_planned less n_unscored, a failed answer counting as the worst; None where undefined.
+    scored_value: over the scored alone. n_planned = n_scored + n_failed + n_unscored; n_not_applicable lie outside.
+    """
+
+    value: float | None
+    scored_value: float | None
+    interval: Interval | None
+    n_planned: int
+    n_scored: int
+    n_failed: int
+    n_unscored: int
+    n_not_applicable: int
+    n_cases: int
+    chance: float | None
+
+
+@dataclass(frozen=True)
+class Macro:
+    """The unweighted mean of the values of a dimension's strata, of those where the metric is defined."""
+
+    dimension: str
+    value: float | None
+    interval: Interval | None
+    strata: int
+
+
+@dataclass(frozen=True)
+class MetricSummary:
+    """One metric under one scoring. ``quirks``: id of a quirk of the reference -> items whose value it decided."""
+
+    metric: str
+    scoring: Scoring
+    direction: str
+    worst: float
+    signature: str
+    micro: Value
+    macro: Macro | None
+    strata: Mapping[str, Mapping[str, Value]]
+    unscored_reasons: Mapping[str, int]
+    quirks: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """Everything a leaderboard or a comparison reads of a task's run.
+
+    predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file.
+    """
+
+    task: str
+    version: str
+    title: str
+    model: str
+    role: str
+    test_set: str
+    data: str
+    samples: int
+    cases: int
+    primary: str
+    predictions: Mapping[str, int]
+    ids: Mapping[str, int]
+    metrics: tuple[MetricSummary, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def metric(self, name: str, scoring: Scoring = "corrected") -> MetricSummary | None:
+        """The summary of one metric, None where the run does not have it."""
+        return next((item for item in self.metrics if item.metric == name and item.scoring == scoring), None)
+
+
+def summarise(tallies: Mapping[Scoring, list[Tally]], macro: str) -> tuple[MetricSummary, ...]:
+    """Values with intervals from the tallies; ``macro`` is the dimension of the macro average, empty for none."""
+    return tuple(_metric(tally, scoring, macro) for scoring, chosen in tallies.items() for tally in chosen)
+
+
+def _metric(tally: Tally, scoring: Scoring, macro: str) -> MetricSummary:
+    metric = tally.metric
+    dimensions = tally.dimensions()
+    return MetricSummary(
+        metric=metric.name,
+        scoring=scoring,
+        direction=metric.direction,
+        worst=metric.worst,
+        signature=metric.signature,
+        micro=_value(tally, tally.cells[OVERALL], resample=True),
+        macro=_macro(tally, macro, dimensions[macro]) if macro in dimensions else None,
+        strata={
+            dimension: {value: _value(tally, cell, resample=False) for value, cell in cells.items()}
+            for dimension, cells in dimensions.items()
+        },
+        unscored_reasons=dict(sorted(tally.reasons.items())),
+        quirks=dict(sorted(tally.quirks.items())),
+    )
+
+
+def _value(tally: Tally, cell: Cell, *, resample: bool) -> Value:
+    """``resample`` allows the bootstrap that corpus metrics need, too slow for every stratum."""
+    metric = tally.metric
+    found: Interval | None = None
+    if cell.sums and (resample or metric.family != "corpus"):
+        found = interval(metric.family, cell.statistics(), metric.aggregate, SEED, bounds=metric.bounds)
+    return Value(
+        value=_finite(tally, sum(cell.sums.values()) if cell.sums else None),
+        scored_value=_finite(tally, cell.scored),
+        interval=found,
+        n_planned=cell.planned,
+        n_scored=cell.counts["scored"],
+        n_failed=cell.counts["failed"],
+        n_unscored=cell.counts["unscored"],
+        n_not_applicable=cell.counts["not_applicable"],
+        n_cases=len(cell.sums),
+        chance=_finite(tally, cell.chance),
+    )
+
+
+def _macro(tally: Tally, dimension: str, cells: Mapping[str, Cell]) -> Macro:
+    used = [cell for cell in cells.values() if cell.sums and _finite(tally, sum(cell.sums.values())) is not None]
+    if not used:
+        return Macro(dimension, None, None, 0)
+    cases = list(dict.fromkeys(case for cell in used for case in cell.sums))
+    statistics = np.zeros((len(cases), len(used), len(next(iter(used[0].sums.values())))))
+    place = {case: row for row, case in enumerate(cases)}
+    for column, cell in enumerate(used):
+        for case, sums in cell.sums.items():
+            statistics[place[case], column] = sums
+    values = tally.metric.aggregate(statistics.sum(axis=0))
+    mean = float(np.mean(values))
+    metric = tally.metric
+    found = (
+        macro_interval(statistics, metric.aggregate, SEED, family=metric.family, bounds=metric.bounds)
+        if math.isfinite(mean)
+        else None
+    )
+    return Macro(dimension, mean if math.isfinite(mean) else None, found, len(used))
+
+
+def _finite(tally: Tally, sums: Any) -> float | None:
+    if sums is None:
+        return None
+    value = float(tally.metric.aggregate(np.asarray(sums, dtype=np.float64)))
+    return value if math.isfinite(value) else None
+
+
+def count_statuses(counts: Counter[str]) -> dict[str, int]:
+    """Predictions by status, the usual ones always present."""
+    return {status: counts[status] for status in ("ok", "error", "refused", "missing")}
