@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,6 +25,7 @@ from m3dbench.errors import UserError
 from m3dbench.progress import Advance
 
 out = Console()
+PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True, "markup": False}
 err = Console(stderr=True)
 
 

@@ -47,9 +47,14 @@ def totalsegmentator(
     ] = None,
     code: Annotated[str, typer.Option(help="Name of the sub-dataset.")] = "totalsegmentator",
     grid: Annotated[str, typer.Option(help="Grid D,H,W of the prepared volumes.")] = "32,256,256",
+    train_fraction: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of cases for a train split, by seed.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Leave bad cases out instead of failing.")] = False,
 ) -> None:
     """Convert the public TotalSegmentator layout to the M3D-Seg layout, keeping the way back to native space."""
-    from m3dbench.cli.console import Bars, out
+    from m3dbench.cli.console import Bars, out, warn
     from m3dbench.data.convert.totalsegmentator import convert_totalsegmentator
     from m3dbench.errors import UserError
 
@@ -59,9 +64,21 @@ def totalsegmentator(
     depth, height, width = (int(size) for size in sizes)
     with Bars() as bars, bars.stage("converting", None) as advance:
         report = convert_totalsegmentator(
-            source, directory, labels=labels, code=code, grid=(depth, height, width), progress=lambda *_: advance(1)
+            source,
+            directory,
+            labels=labels,
+            code=code,
+            grid=(depth, height, width),
+            train_fraction=train_fraction,
+            seed=seed,
+            progress=lambda *_: advance(1),
+            keep_going=keep_going,
         )
-    out.print(str(report), highlight=False)
-    out.print(
-        f"Next: m3dbench run --model threshold --task rec,seg_semantic --data {directory}", style="dim", highlight=False
-    )
+    done = len(report.converted) + len(report.kept)
+    told = f"{done} cases ({len(report.kept)} kept from before), {len(report.classes)} classes, split: {report.split}"
+    out.print(f"Converted {told} into {directory}", highlight=False, soft_wrap=True)
+    for case, reason in report.failed.items():
+        warn(f"{case} was left out: {'; '.join(reason.splitlines())}")
+    if report.split != "all-test":
+        warn("the split was made by seed and is not the official one")
+    out.print(f"Next: m3dbench run --model threshold --data {directory}", style="dim", highlight=False, soft_wrap=True)

@@ -70,7 +70,7 @@ def run(
     3 nothing to score.
     """
     from m3dbench import registry
-    from m3dbench.cli.console import Bars, warn
+    from m3dbench.cli.console import PLAIN, Bars, warn
     from m3dbench.cli.console import out as console
     from m3dbench.cli.table import show_summary
     from m3dbench.data.phantom.cache import default_phantom
@@ -98,7 +98,7 @@ def run(
         folder = RunFolder.create(out or Path("runs") / f"{model}-{source.root.path.resolve().name}")
         summaries = []
         with lock.hold(folder.path, take_over=take_over):
-            folder.log_session()
+            folder.begin()
             for name in chosen:
                 try:
                     summaries.append(run_task(registry.create("tasks", name), adapter, source, folder, settings, bars))
@@ -122,12 +122,8 @@ def run(
     show_summary(summaries, blind)
     if skipped:
         console.print(f"Not supported by {model}: {', '.join(skipped)}", style="dim", highlight=False)
-    console.print(f"Wrote {folder.path}  (summary.json, and per task manifest, predictions, scores)", highlight=False)
-    console.print(
-        f"Next: python -c \"import m3dbench; print(m3dbench.load_run('{folder.path}').values())\"",
-        highlight=False,
-        style="dim",
-    )
+    console.print(f"Wrote {folder.path}: summary.json, and per task manifest, predictions and scores", **PLAIN)
+    console.print(f"Next: python -c \"import m3dbench; print(m3dbench.load_run('{folder.path}').values())\"", **PLAIN)
     errors = sum(summary.predictions["error"] for summary in summaries)
     planned = sum(summary.samples for summary in summaries)
     if errors > (max_errors * planned if max_errors < 1 else max_errors):

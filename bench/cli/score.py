@@ -51,7 +51,7 @@ def score(
     Exit status: 0 done, 2 wrong call or bad input, 3 nothing to score.
     """
     from m3dbench import registry
-    from m3dbench.cli.console import Bars, warn
+    from m3dbench.cli.console import PLAIN, Bars, warn
     from m3dbench.cli.console import out as console
     from m3dbench.cli.table import show_summary
     from m3dbench.data.answers import AnswerFile, declared_convention
@@ -80,4 +80,4 @@ def score(
     show_summary([summary], {})
     for note in notes:
         warn(note)
-    console.print(f"Wrote {out / 'scores.jsonl'} and {out / 'summary.json'}", highlight=False)
+    console.print(f"Wrote {out / 'scores.jsonl'} and {out / 'summary.json'}", **PLAIN)

@@ -20,6 +20,9 @@ Found = Mapping[tuple[str, Scoring], MetricSummary]
 def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[str, Any]]) -> None:
     """One table a task: corrected and upstream values side by side, intervals, denominators, chance and blind."""
     for summary in summaries:
+        where = escape(f"{summary.model} on {summary.data} {summary.test_set}")
+        size = f"{summary.samples:,} samples, {summary.cases:,} cases"
+        out.print(f"[bold]{escape(summary.title)}[/]  {where}  ·  {size}", highlight=False, soft_wrap=True)
         out.print(_table(summary, blind.get(summary.task)))
         for note in _notes(summary):
             out.print(f"  {escape(note)}", style="dim", highlight=False, soft_wrap=True)
@@ -27,9 +30,7 @@ def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[s
 
 
 def _table(summary: TaskSummary, blind: Mapping[str, Any] | None) -> Table:
-    where = escape(f"{summary.model} on {summary.data} {summary.test_set}")
-    title = f"[bold]{escape(summary.title)}[/]  {where}  ·  {summary.samples:,} samples, {summary.cases:,} cases"
-    table = Table(title=title, title_justify="left", title_style="", header_style="bold", pad_edge=False)
+    table = Table(header_style="bold", pad_edge=False)
     names = list(dict.fromkeys(item.metric for item in summary.metrics))
     found = {(item.metric, item.scoring): item for item in summary.metrics}
     columns = {

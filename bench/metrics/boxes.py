@@ -103,7 +103,8 @@ def presence_specificity() -> Metric:
 def upstream_iou() -> Metric:
     """The reference's "IoU", read from the two texts; -1 where either has no box that its regex finds (Q-REC-4).
 
-    Each item names the quirk that weighs most: Q-REC-4 for -1, Q-REC-3 where a box has no volume, else Q-REC-1.
+    Each item names the quirk that weighs most: Q-REC-4 for -1, Q-REC-3 where a box has no volume, Q-REC-2 (the 1e-6)
+    where the boxes are equal, else Q-REC-1.
     """
 
     def outcome(pair: BoxPair) -> Outcome:
@@ -181,4 +182,5 @@ def _upstream_value(pair: BoxPair) -> tuple[float, str]:
     flat = any(
         math.prod(high - low for low, high in zip(box[:3], box[3:], strict=True)) == 0 for box in (predicted, reference)
     )
-    return upstream_box_iou(predicted, reference), "Q-REC-3" if flat else "Q-REC-1"
+    quirk = "Q-REC-3" if flat else "Q-REC-2" if predicted == reference else "Q-REC-1"
+    return upstream_box_iou(predicted, reference), quirk

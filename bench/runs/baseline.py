@@ -49,6 +49,7 @@ def make(
     place = RunFolder.create(_place(run, task.name).with_suffix(""))
     try:
         with lock.hold(place.path):
+            place.begin()
             run_task(task, adapter, source, place, settings, progress)
     except UserError:
         return None  # without a train split there is no blind baseline; the run itself stands

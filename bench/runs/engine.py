@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from m3dbench.data.files import DataFiles
 from m3dbench.data.manifest import Manifest, default_parts, samples_of, write_manifest
 from m3dbench.data.prediction import StoredPrediction
 from m3dbench.data.sample import Sample
-from m3dbench.errors import UserError
+from m3dbench.errors import ExitCode, UserError
 from m3dbench.metrics.core import Metric
 from m3dbench.metrics.pairs import DEFAULT_GRID
 from m3dbench.progress import Progress, Silent
@@ -46,6 +46,16 @@ class Settings:
     metric_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     extra_metrics: tuple[str, ...] = ()
     predict: PredictOptions = field(default_factory=PredictOptions)
+
+    def asked(self, parts: Collection[str] | None) -> dict[str, Any]:
+        """What decides the samples and their wording, for the resume set."""
+        return {
+            "test_set": self.split,
+            "datasets": sorted(parts) if parts is not None else None,
+            "limit": self.limit,
+            "seed": self.seed,
+            "requests": self.requests,
+        }
 
 
 def open_data(path: Path) -> DataSource:
@@ -96,15 +106,19 @@ def run_task(
         draft = write_manifest(
             samples, folder.path / "manifest.next.jsonl", limit=settings.limit, advance=lambda _: advance(1)
         )
-    resume = facts.of_predictions(task, adapter, draft, settings.seed, settings.requests)
-    earlier = run.earlier(task.name)
-    if earlier is not None:
-        try:
+    resume = facts.of_predictions(task, adapter, draft, settings.asked(parts))
+    try:
+        earlier = run.earlier(task.name)
+        if earlier is not None:
             facts.refuse_difference(run.path, earlier, resume)
-        except UserError:
-            draft.path.unlink()
-            raise
-    manifest = Manifest(folder.manifest, draft.samples, draft.cases, draft.digest, draft.comparable, draft.information)
+        with progress.stage(f"{task.name}: preparing {adapter.name}", None):
+            adapter.prepare(_context(task, adapter, source, settings, draft, files, ask, parts))
+    except UserError:
+        draft.path.unlink()
+        if earlier is None and not any(folder.path.iterdir()):
+            folder.path.rmdir()
+        raise
+    manifest = replace(draft, path=folder.manifest)
     draft.path.replace(manifest.path)
     about = {
         "test_set": settings.split,
@@ -117,8 +131,6 @@ def run_task(
     comparable = facts.of_scores(task.name, task.version, manifest.comparable, manifest.information, metrics)
     known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": dict(adapter.recorded())})
     run.record(task.name, known, status="running", folder=task.name, about=about)
-    with progress.stage(f"{task.name}: preparing {adapter.name}", None):
-        adapter.prepare(_context(task, adapter, source, settings, manifest, files, ask, parts))
     with progress.stage(f"{task.name}: predicting", manifest.samples) as advance:
         predict(task, adapter, manifest, files, folder, settings.predict, advance)
     summary = score_task(task, manifest, files, folder, metrics, about, progress=progress)
@@ -189,8 +201,17 @@ def _context(
         return Known(sample.reference, lambda: files.mask(sample.reference.mask))
 
     def train() -> Iterator[tuple[Sample, Known]]:
+        empty = True
         for sample in samples_of(task, source, "train", ask, parts):
+            empty = False
             yield sample, reveal(sample)
+        if empty:
+            raise UserError(
+                f"{adapter.name} learns from a train split, and the data has none for {task.name}",
+                file=source.root.path,
+                fix="choose another model, or data with a train split",
+                code=ExitCode.NOTHING_TO_SCORE,
+            )
 
     revealed: dict[str, Known] = {}
 

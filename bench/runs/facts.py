@@ -48,19 +48,18 @@ class Facts:
         return plain
 
 
-def of_predictions(task: Task[Any], adapter: Adapter, manifest: Manifest, seed: int, requests: str) -> dict[str, Any]:
-    """The resume set."""
+def of_predictions(task: Task[Any], adapter: Adapter, manifest: Manifest, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The resume set, what users set themselves first: a refusal names the first difference in this order."""
     return {
-        "task": task.name,
-        "task_version": task.version,
-        "manifest": manifest.digest,
-        "samples": manifest.samples,
         "model": adapter.name,
         "adapter_version": adapter.version,
         "model_facts": dict(adapter.facts()),
+        "task": task.name,
+        "task_version": task.version,
+        **asked,
         "batch_size": adapter.batch_size,
-        "seed": seed,
-        "requests": requests,
+        "samples": manifest.samples,
+        "manifest": manifest.digest,
     }
 
 
@@ -93,7 +92,7 @@ def libraries() -> dict[str, str]:
 def refuse_difference(folder: Path, earlier: Mapping[str, Any], resume: Mapping[str, Any]) -> None:
     """Raises UserError naming the first field in which an earlier start (its resume set) differs from this one."""
     now: dict[str, Any] = json.loads(canonical(resume))
-    for field in sorted({*earlier, *now}):
+    for field in dict.fromkeys([*resume, *earlier]):
         if earlier.get(field) != now.get(field):
             before, after = _short(earlier.get(field)), _short(now.get(field))
             raise UserError(

@@ -20,6 +20,7 @@ from m3dbench.runs import jsonl
 from m3dbench.runs.facts import Facts
 
 SCHEMA = 1
+OWN_AT_START = ("lock", "run.json", "sessions.jsonl")
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,7 @@ class RunFolder:
         if path.exists() and not path.is_dir():
             raise UserError("is a file; a run needs a folder", file=path, fix="choose another --out")
         if path.is_dir() and any(path.iterdir()) and not (path / "run.json").exists():
-            strangers = [
-                item.name
-                for item in path.iterdir()
-                if item.name != "sessions.jsonl" and not item.name.startswith("lock")
-            ]
+            strangers = [item.name for item in path.iterdir() if not item.name.startswith(OWN_AT_START)]
             if strangers:
                 raise UserError(
                     f"the folder holds other things ({strangers[0]})", file=path, fix="choose another --out"
@@ -121,8 +118,13 @@ class RunFolder:
         (self.path / folder).mkdir(exist_ok=True)
         jsonl.write_document(self.path / "run.json", content)
 
-    def log_session(self) -> None:
-        """Note who writes now: the one place that holds times and hosts."""
+    def begin(self) -> None:
+        """Under the lock, before anything else: mark the folder as a run and note who writes now.
+
+        ``sessions.jsonl`` is the one place that holds times and hosts.
+        """
+        if not (self.path / "run.json").exists():
+            jsonl.write_document(self.path / "run.json", self.content())
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         row = {"started": started, "host": socket.gethostname(), "pid": os.getpid(), "command": sys.argv}
         with (self.path / "sessions.jsonl").open("ab") as stream:

@@ -54,6 +54,7 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
     run = RunFolder.create(out)
     metrics = make_metrics(task, settings)
     with lock.hold(run.path):
+        run.begin()
         manifest, counts = _journal(job, run, settings, progress)
         if job.require_complete and any(counts.to_json().values()):
             told = ", ".join(f"{number} {kind}" for kind, number in counts.to_json().items() if number)

@@ -93,13 +93,14 @@ def _studentised(
         drawn = rng.integers(cases, size=(size, cases)) + cases * np.arange(size)[:, np.newaxis]
         weights = np.bincount(drawn.ravel(), minlength=size * cases).reshape(size, cases).astype(np.float64)
         sums = (weights @ flat).reshape(size, *x.shape[1:])
-        influence = gradient(sums, aggregate, steps).reshape(size, -1) @ flat.T
-        centre = (weights * influence).sum(axis=1, keepdims=True) / cases
-        variance = (weights * (influence - centre) ** 2).sum(axis=1) * cases / (cases - 1)
-        # A replicate of few distinct cases can have next to no error; its quotient would be all noise.
-        floor = 0.1 * error
-        with np.errstate(invalid="ignore"):
-            found.append((macro_value(sums, aggregate) - value) / np.maximum(np.sqrt(variance), floor))
+        # Replicates without a value are NaN throughout and dropped at the end.
+        with np.errstate(all="ignore"):
+            influence = gradient(sums, aggregate, steps).reshape(size, -1) @ flat.T
+            centre = (weights * influence).sum(axis=1, keepdims=True) / cases
+            variance = (weights * (influence - centre) ** 2).sum(axis=1) * cases / (cases - 1)
+            # A replicate of few distinct cases can have next to no error; its quotient would be all noise.
+            spread = np.maximum(np.sqrt(variance), 0.1 * error)
+            found.append((macro_value(sums, aggregate) - value) / spread)
     t: FloatArray = np.concatenate(found)
     finite: FloatArray = t[np.isfinite(t)]
     return finite

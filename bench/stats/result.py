@@ -69,7 +69,8 @@ def constant_interval(value: float, clusters: int, level: float, bounds: Bounds 
 
     With bounds: with the stated confidence at most a share q = 1 - (alpha/2)^(1/cases) of all cases (Clopper-Pearson
     for none seen in ``clusters``) differs from ``value``, and those lie within the bounds; so the mean is at most q of
-    the way towards either bound (for an aggregate that is no mean, a rule of thumb). Without bounds nothing can be said and the interval has no width.
+    the way towards either bound (for an aggregate that is no mean, a rule of thumb). Without bounds nothing can be
+    said and the interval has no width.
     """
     if bounds is None:
         return Interval(value, value, level, "degenerate (no variance)", clusters)

@@ -102,7 +102,10 @@ def test_corpus_bleu_is_that_of_sacrebleu(texts: list[tuple[str, str]]) -> None:
 
 def test_corpus_bleu_aggregates_many_resamples_at_once() -> None:
     metric = bleu.corpus_bleu()
-    pairs = [TextPair("no focal lesion in the liver", "no focal lesion of the liver"), TextPair("x y", "a normal left kidney")]
+    pairs = [
+        TextPair("no focal lesion in the liver", "no focal lesion of the liver"),
+        TextPair("x y", "a normal left kidney"),
+    ]
     table = np.array([outcome.statistics for outcome in metric.outcomes(pairs)])
     draws = np.array([[[1, 0], [1, 1]], [[0, 2], [0, 0]]])
     values = metric.aggregate(draws @ table)

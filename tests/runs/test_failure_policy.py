@@ -110,7 +110,10 @@ def test_a_failed_answer_is_worst_only_where_the_metric_applies(tmp_path: Path) 
 
 def test_micro_and_macro_and_strata(tmp_path: Path) -> None:
     items = samples(40, per_case=2)[:-1]
-    answers = {item.id: StoredPrediction(item.id, text="A" if item.strata["question_type"] == "plane" else "B") for item in items}
+    answers = {
+        item.id: StoredPrediction(item.id, text="A" if item.strata["question_type"] == "plane" else "B")
+        for item in items
+    }
     summary, _ = judged(tmp_path, items, answers, accuracy())
     assert summary.micro.value == pytest.approx(20 / 39)
     assert summary.macro is not None

@@ -12,7 +12,9 @@ from m3dbench.errors import DataError
 from m3dbench.runs import jsonl
 from m3dbench.runs.journal import Journal, Rows, drop, mend
 
-ROWS = [{"id": f"s{number}", "status": "ok", "text": text} for number, text in enumerate(["a", "ünï\ncode", "\ud800", ""])]
+ROWS = [
+    {"id": f"s{number}", "status": "ok", "text": text} for number, text in enumerate(["a", "ünï\ncode", "\ud800", ""])
+]
 
 
 def written(path: Path) -> bytes:

@@ -16,7 +16,17 @@ ADAPTER = "brightest-axis"
 
 
 def start(phantom: Path, out: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    arguments = ["run", "--model", "random", "--task", "seg_semantic,rec,vqa_closed", "--data", str(phantom), "--out", str(out)]
+    arguments = [
+        "run",
+        "--model",
+        "random",
+        "--task",
+        "seg_semantic,rec,vqa_closed",
+        "--data",
+        str(phantom),
+        "--out",
+        str(out),
+    ]
     command = [str(Path(sys.executable).with_name("m3dbench")), *arguments]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 

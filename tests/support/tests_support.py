@@ -17,5 +17,3 @@ def contents(folder: Path) -> dict[str, bytes]:
     varying = {"sessions.jsonl", "timings.jsonl", "lock"}
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in varying)
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
