@@ -56,11 +56,24 @@ def create(group: Group, name: str, options: Mapping[str, Any] | None = None) ->
     """
     factory = load(group, name)
     given = dict(options or {})
-    parameters = inspect.signature(factory).parameters
+    parameters = inspect.signature(factory, eval_str=True).parameters
     accepted = [key for key, value in parameters.items() if value.kind is not inspect.Parameter.VAR_KEYWORD]
     unknown = [key for key in given if key not in accepted]
     needed = [key for key in accepted if parameters[key].default is inspect.Parameter.empty and key not in given]
     if unknown or needed:
         what = f"does not know the option {unknown[0]!r}" if unknown else f"needs the option {needed[0]!r}"
         raise UserError(f"{NOUNS[group]} {name!r} {what}", fix=f"its options are: {', '.join(accepted) or 'none'}")
-    return factory(**given)
+    typed = {key: _typed(value, parameters[key].annotation, f"{name}.{key}") for key, value in given.items()}
+    return factory(**typed)
+
+
+def _typed(value: Any, kind: Any, option: str) -> Any:
+    """A text from the command line as the option's annotated type; other values as they are."""
+    if not isinstance(value, str) or kind not in (bool, int, float):
+        return value
+    try:
+        if kind is bool:
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
+        return kind(value)
+    except (ValueError, KeyError) as error:
+        raise UserError(f"the option {option} takes {kind.__name__}, not {value!r}", field=option) from error

@@ -25,7 +25,7 @@ class Blind(Adapter):
     batch_size = 16
 
     def __init__(self, *, masks_per_class: int = 50) -> None:
-        self._masks_per_class = int(masks_per_class)
+        self._masks_per_class = masks_per_class
 
     def prepare(self, context: Context) -> None:
         priors: dict[str, Prior] = {

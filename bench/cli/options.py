@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from m3dbench.task import Scoring
 
 
+ENCODER_METRICS = ("bertscore_f1", "upstream.bertscore_f1", "bertscore_f1_rescaled")
+
+
 class ScoringChoice(StrEnum):
     """Which scoring rules to compute."""
 
@@ -62,7 +65,9 @@ def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
 
 
 def metric_options(pairs: Sequence[str] | None, model: str | None, layer: int | None) -> dict[str, dict[str, Any]]:
-    """Metric name -> keyword options, from --metric-option and the BERTScore shorthands."""
+    """Metric -> keyword options, from --metric-option and the BERTScore shorthands. Raises UserError on unknown names."""
+    from m3dbench import registry
+
     options: dict[str, dict[str, Any]] = {}
     for key, value in key_values(pairs, "--metric-option").items():
         metric, found, name = key.rpartition(".")
@@ -71,6 +76,8 @@ def metric_options(pairs: Sequence[str] | None, model: str | None, layer: int | 
         options.setdefault(metric, {})[name] = value
     for name, content in (("model", model), ("layer", layer)):
         if content is not None:
-            for metric in ("bertscore_f1", "bertscore_f1_rescaled"):
+            for metric in ENCODER_METRICS:
                 options.setdefault(metric, {})[name] = content
+    for metric in options:
+        registry.load("metrics", metric)
     return options

@@ -93,7 +93,8 @@ def load_mask(root: Path, ref: MaskRef) -> Mask:
         return binary
     if array.dtype.kind not in "fiu" or not np.isin(np.unique(array), (0, 1)).all():
         raise DataError(f"is not binary (dtype {array.dtype})", file=ref.path)
-    return array.astype(np.bool_)
+    from_numbers: Mask = array.astype(np.bool_)
+    return from_numbers
 
 
 class DataFiles:

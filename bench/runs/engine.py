@@ -34,7 +34,7 @@ class Settings:
     """What a run is asked to do.
 
     split: test set by name. parts: sub-datasets, None for the task's default. limit: the first n samples.
-    metric_options: metric name -> keyword options. extra_metrics: further metric names, judged under ``corrected``.
+    metric_options: metric entry point -> keyword options. extra_metrics: further metric names, judged under ``corrected``.
     """
 
     split: str = "test"
@@ -78,10 +78,7 @@ def make_metrics(task: Task[Any], settings: Settings) -> dict[Scoring, list[Metr
     for scoring in settings.scorings:
         names = [*task.metrics[scoring], *(settings.extra_metrics if scoring == "corrected" else ())]
         options = settings.metric_options
-        made[scoring] = [
-            registry.create("metrics", name, options.get(name.removeprefix("upstream."), {}))
-            for name in dict.fromkeys(names)
-        ]
+        made[scoring] = [registry.create("metrics", name, options.get(name, {})) for name in dict.fromkeys(names)]
     return made
 
 
@@ -107,19 +104,23 @@ def run_task(
             samples, folder.path / "manifest.next.jsonl", limit=settings.limit, advance=lambda _: advance(1)
         )
     resume = facts.of_predictions(task, adapter, draft, settings.asked(parts))
-    try:
-        earlier = run.earlier(task.name)
-        if earlier is not None:
+    earlier = run.earlier(task.name)
+    if earlier is not None:
+        try:
             facts.refuse_difference(run.path, earlier, resume)
-        with progress.stage(f"{task.name}: preparing {adapter.name}", None):
-            adapter.prepare(_context(task, adapter, source, settings, draft, files, ask, parts))
-    except UserError:
-        draft.path.unlink()
-        if earlier is None and not any(folder.path.iterdir()):
-            folder.path.rmdir()
-        raise
+        except UserError:
+            draft.path.unlink()
+            raise
     manifest = replace(draft, path=folder.manifest)
     draft.path.replace(manifest.path)
+    try:
+        with progress.stage(f"{task.name}: preparing {adapter.name}", None):
+            adapter.prepare(_context(task, adapter, source, settings, manifest, files, ask, parts))
+    except UserError:
+        if earlier is None:
+            manifest.path.unlink()
+            folder.path.rmdir()
+        raise
     about = {
         "test_set": settings.split,
         "title": task.title,

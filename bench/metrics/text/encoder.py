@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -172,16 +173,14 @@ def batches(texts: Sequence[Tokens]) -> Iterator[list[Tokens]]:
 @lru_cache(maxsize=2)
 def load_encoder(model: str, layer: int, device: str) -> Encoder | Unavailable:
     """The encoder, loaded once a process; ``Unavailable`` says what was looked for when it cannot be had."""
-    try:
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
-    except ImportError as error:
-        return Unavailable(f"BERTScore needs {error.name}: pip install 'm3dbench[bertscore]'")
     folder = find_folder(model)
     hint = "give a local encoder with --bertscore-model PATH --bertscore-layer N"
     if folder is None:
         looked = f"no folder {model!r} with a config.json, and no such id in the local Hugging Face cache"
         return Unavailable(f"BERTScore encoder not found: {looked} (nothing is downloaded while scoring); {hint}")
+    missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    if missing:
+        return Unavailable(f"BERTScore needs {' and '.join(missing)}: pip install 'm3dbench[bertscore]'")
     try:
         return Encoder(folder, layer, device)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:

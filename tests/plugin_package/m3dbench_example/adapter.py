@@ -15,7 +15,7 @@ class BrightestAxis(Adapter):
     batch_size = 4
 
     def __init__(self, *, quantile: float = 0.9) -> None:
-        self._quantile = float(quantile)
+        self._quantile = quantile
 
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
         return [Prediction(query.id, text=self._plane(query)) for query in queries]
