@@ -1,4 +1,4 @@
-"""Package discovery for the room layout: each folder with an ``__init__.py`` under a room is a package of ``m3dbench``."""
+"""Package discovery for the room layout: each folder with an ``__init__.py`` becomes a package of ``m3dbench``."""
 
 from setuptools import find_packages, setup
 

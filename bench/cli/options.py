@@ -65,7 +65,7 @@ def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
 
 
 def metric_options(pairs: Sequence[str] | None, model: str | None, layer: int | None) -> dict[str, dict[str, Any]]:
-    """Metric -> keyword options, from --metric-option and the BERTScore shorthands. Raises UserError on unknown names."""
+    """Metric -> keyword options, from --metric-option and the BERTScore shorthands; unknown names raise UserError."""
     from m3dbench import registry
 
     options: dict[str, dict[str, Any]] = {}

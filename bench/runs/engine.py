@@ -34,7 +34,7 @@ class Settings:
     """What a run is asked to do.
 
     split: test set by name. parts: sub-datasets, None for the task's default. limit: the first n samples.
-    metric_options: metric entry point -> keyword options. extra_metrics: further metric names, judged under ``corrected``.
+    metric_options: metric entry point -> keyword options. extra_metrics: further names, judged under ``corrected``.
     """
 
     split: str = "test"
