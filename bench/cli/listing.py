@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from m3dbench.errors import UserError
+
 
 class What(StrEnum):
     """What can be listed."""
@@ -20,18 +22,17 @@ class What(StrEnum):
 def listing(what: Annotated[What, typer.Argument(help="What to list.")] = What.TASKS) -> None:
     """List tasks, models, metrics or data sets, the plug-ins of other packages included."""
     from m3dbench import registry
-    from m3dbench.cli.console import out
+    from m3dbench.cli.console import PLAIN, out
 
     group: registry.Group = "adapters" if what is What.MODELS else what.value  # type: ignore[assignment]
     points = registry.available(group)
     width = max(map(len, points), default=0)
     for name in points:
-        out.print(
-            f"{name:<{width}}  {describe(registry.load(group, name), group)}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        try:
+            told = describe(registry.load(group, name), group)
+        except UserError as error:  # one broken plug-in must not hide the others
+            told = f"({error.message})"
+        out.print(f"{name:<{width}}  {told}", **PLAIN)
 
 
 def describe(found: Any, group: str) -> str:

@@ -119,7 +119,8 @@ def _without_defaults(value: Any) -> dict[str, Any]:
         content = getattr(value, item.name)
         if dataclasses.is_dataclass(content):
             content = _without_defaults(content)
-        if content in ("", None, (), {}):
-            continue
+        if item.default is not dataclasses.MISSING or item.default_factory is not dataclasses.MISSING:
+            if content in ("", None, (), {}):
+                continue
         result[item.name] = dict(content) if isinstance(content, Mapping) else content
     return result
