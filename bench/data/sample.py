@@ -119,8 +119,8 @@ def _without_defaults(value: Any) -> dict[str, Any]:
         content = getattr(value, item.name)
         if dataclasses.is_dataclass(content):
             content = _without_defaults(content)
-        if item.default is not dataclasses.MISSING or item.default_factory is not dataclasses.MISSING:
-            if content in ("", None, (), {}):
-                continue
+        needed = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        if content in ("", None, (), {}) and not needed:
+            continue
         result[item.name] = dict(content) if isinstance(content, Mapping) else content
     return result
