@@ -37,17 +37,6 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _small_default(phantom: Path) -> None:
-    """The embedded default, small for the tests: the cache holds the session's phantom under the default's name."""
-    from m3dbench.cache import cache_dir
-    from m3dbench.data.phantom.cache import PhantomOptions
-
-    target = cache_dir() / PhantomOptions().folder
-    if not target.exists():
-        shutil.copytree(phantom, target)
-
-
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
 def test_every_command_works(page: Path, m3dbench: Command, workplace: Path, request: pytest.FixtureRequest) -> None:
     for arguments in commands(page):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from m3dbench.cache import cache_dir
 from m3dbench.data.phantom import VERSION, make
+from m3dbench.errors import UserError, missing_extra
 from m3dbench.progress import Advance, Progress
 
 
@@ -35,18 +36,26 @@ def default_phantom(progress: Progress) -> Path:
 
 
 def made_phantom(directory: Path | None, options: PhantomOptions, progress: Progress) -> Path:
-    """Make a phantom at ``directory`` (None: in the cache) unless it is there, whole."""
+    """Make a phantom at ``directory`` (None: in the cache) unless it is there, whole.
+
+    Raises UserError when the directory holds something else, or a package that the raw forms need is missing.
+    """
     place = directory if directory is not None else cache_dir() / options.folder
-    with progress.stage("phantom data set", None) as advance:
-        return make(
-            place,
-            seed=options.seed,
-            train=options.train,
-            test=options.test,
-            full_size=options.full_size,
-            raw=options.raw,
-            progress=_Steps(advance),
-        )
+    try:
+        with progress.stage("phantom data set", None) as advance:
+            return make(
+                place,
+                seed=options.seed,
+                train=options.train,
+                test=options.test,
+                full_size=options.full_size,
+                raw=options.raw,
+                progress=_Steps(advance),
+            )
+    except (ValueError, OSError) as error:
+        raise UserError(f"the phantom cannot be made: {error}", file=place, fix="choose another directory") from error
+    except ImportError as error:
+        raise missing_extra("writing the raw forms", "data") from error
 
 
 class _Steps:
