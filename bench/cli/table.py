@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -14,6 +15,8 @@ from m3dbench.stats.intervals import Interval
 from m3dbench.task import SCORINGS, Scoring
 
 UNDEFINED = "–"
+LESS_NEEDED = ("macro", "blind", "chance", "upstream")
+"""Columns that a narrow terminal loses first; values, intervals and counts always stay."""
 Found = Mapping[tuple[str, Scoring], MetricSummary]
 
 
@@ -23,14 +26,16 @@ def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[s
         where = escape(f"{summary.model} on {summary.data} {summary.test_set}")
         size = f"{summary.samples:,} samples, {summary.cases:,} cases"
         out.print(f"[bold]{escape(summary.title)}[/]  {where}  ·  {size}", highlight=False, soft_wrap=True)
-        out.print(_table(summary, blind.get(summary.task)))
-        for note in _notes(summary):
+        table, left_out = _table(summary, blind.get(summary.task))
+        out.print(table)
+        narrow = [f"No room here for: {', '.join(left_out)} (see summary.json)."] if left_out else []
+        for note in _notes(summary) + narrow:
             out.print(f"  {escape(note)}", style="dim", highlight=False, soft_wrap=True)
         out.print()
 
 
-def _table(summary: TaskSummary, blind: Mapping[str, Any] | None) -> Table:
-    table = Table(header_style="bold", pad_edge=False)
+def _table(summary: TaskSummary, blind: Mapping[str, Any] | None) -> tuple[Table, list[str]]:
+    """The table, and the names of the columns that a narrow terminal has no room for."""
     names = list(dict.fromkeys(item.metric for item in summary.metrics))
     found = {(item.metric, item.scoring): item for item in summary.metrics}
     columns = {
@@ -41,21 +46,36 @@ def _table(summary: TaskSummary, blind: Mapping[str, Any] | None) -> Table:
         "upstream": [_value(found.get((name, "upstream"))) for name in names],
         "chance": [_chance(found.get((name, "corrected"))) for name in names],
         "blind": [_of_blind(blind, name) for name in names],
-        "n scored/planned": [
-            _counts(found.get((name, "corrected")) or found.get((name, "upstream"))) for name in names
-        ],
+        "scored/n": [_counts(found.get((name, "corrected")) or found.get((name, "upstream"))) for name in names],
         "failed": [_count(found, name, "n_failed") for name in names],
         "unscored": [_count(found, name, "n_unscored") for name in names],
     }
-    for title, cells in columns.items():
-        if title == "metric" or any(cell not in (UNDEFINED, "0") for cell in cells):
-            table.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
-        else:
-            columns[title] = []
-    kept = [cells for cells in columns.values() if cells]
-    for row in zip(*kept, strict=True):
+    told = {
+        title: cells
+        for title, cells in columns.items()
+        if title == "metric" or any(cell not in (UNDEFINED, "0") for cell in cells)
+    }
+    left_out: list[str] = []
+    table = _laid_out(told)
+    for title in LESS_NEEDED:
+        if title in told and _width(table) > out.width:
+            left_out.append(title)
+            del told[title]
+            table = _laid_out(told)
+    return table, left_out
+
+
+def _laid_out(columns: Mapping[str, list[str]]) -> Table:
+    table = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for title in columns:
+        table.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
+    for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table
+
+
+def _width(table: Table) -> int:
+    return out.measure(table, options=out.options.update(max_width=1000)).maximum
 
 
 def _notes(summary: TaskSummary) -> list[str]:
@@ -119,7 +139,13 @@ def _value(item: MetricSummary | None) -> str:
 
 def _interval(value: Value | Macro | None) -> str:
     found: Interval | None = None if value is None else value.interval
-    return UNDEFINED if found is None else f"{found.low:.3f} to {found.high:.3f}"
+    return (
+        UNDEFINED
+        if found is None
+        else f"{found.low:.3f}–{found.high:.3f}"
+        if found.low >= 0
+        else f"{found.low:.3f} to {found.high:.3f}"
+    )
 
 
 def _macro(item: MetricSummary | None) -> str:
