@@ -13,7 +13,7 @@ class Oracle(Adapter):
 
     name = "oracle"
     version = "1.0"
-    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic"})
+    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic", "seg_referring"})
     looks = False
     reads_reference = True
     role = "oracle"

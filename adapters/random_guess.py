@@ -21,7 +21,7 @@ class RandomGuess(Adapter):
 
     name = "random"
     version = "1.0"
-    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic"})
+    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic", "seg_referring"})
     looks = False
     batch_size = 16
 

@@ -20,7 +20,7 @@ class Replay(Adapter):
 
     name = "replay"
     version = "1.0"
-    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic"})
+    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic", "seg_referring"})
     looks = False
 
     def __init__(self, *, file: str, box_convention: str = "dhw,fraction,exclusive,corners") -> None:

@@ -35,7 +35,7 @@ class Task(ABC, Generic[R]):
     """A task of the benchmark.
 
     version: raised when sample conversion, default wording, reference mapping or metrics change.
-    answer: what kind of answer is asked for. record: the records it is made from.
+    answer: what kind of answer is asked for. records: the kinds of record it is made from, in this order.
     metrics: metric entry points per scoring; ``primary`` is the corrected metric that decides comparisons.
     macro: the stratum dimension over which the macro average is taken, empty for none.
     parts: sub-datasets used by default where present; empty means all. tables: strata printed below the headline.
@@ -45,7 +45,7 @@ class Task(ABC, Generic[R]):
     title: ClassVar[str]
     version: ClassVar[str]
     answer: ClassVar[AnswerKind]
-    record: ClassVar[type[Record]]
+    records: ClassVar[tuple[type[Record], ...]]
     metrics: ClassVar[Mapping[Scoring, Sequence[str]]]
     primary: ClassVar[str]
     macro: ClassVar[str] = ""
@@ -53,4 +53,4 @@ class Task(ABC, Generic[R]):
 
     @abstractmethod
     def samples(self, record: R, ask: Asking) -> Iterator[Sample]:
-        """The samples made from one record of the declared type."""
+        """The samples made from one record of a declared kind."""

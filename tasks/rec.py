@@ -1,23 +1,32 @@
-"""Referring expression comprehension: a name or a description in, a box out (M3D-Seg)."""
+"""Referring expression comprehension: a name, a definition (M3D-Seg) or a question (M3D-RefSeg) in, a box out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from m3dbench.data.names import accepted_names
-from m3dbench.data.records import MaskRecord
-from m3dbench.data.sample import Reference, Request, Sample
-from m3dbench.data.seeds import pick
+from m3dbench.data.records import MaskRecord, ReferringRecord
+from m3dbench.data.sample import Reference, Sample
 from m3dbench.metrics.boxes import mask_to_box
 from m3dbench.task import Asking, Task
+from m3dbench.tasks.expressions import Referable, expressions
+
+QUESTIONS = {
+    "name": (
+        "Give the bounding box of the {}.",
+        "Where is the {}? Answer with a bounding box.",
+        "Locate the {} with a box.",
+    ),
+    "definition": ("{} Give the bounding box of what this describes.", "{} Where is it? Answer with a bounding box."),
+    "question": ("{} Answer with a bounding box.", "{} Give the bounding box of what is asked for."),
+}
 
 
-class Rec(Task[MaskRecord]):
+class Rec(Task[Referable]):
     name = "rec"
     title = "Referring expression comprehension"
     version = "1.0"
     answer = "box"
-    record = MaskRecord
+    records = (MaskRecord, ReferringRecord)
     metrics = {
         "corrected": ("iou", "acc@0.2", "acc@0.25", "acc@0.5", "presence_sensitivity", "presence_specificity"),
         "upstream": ("upstream.iou", "upstream.acc@0.2"),
@@ -26,38 +35,16 @@ class Rec(Task[MaskRecord]):
     macro = "class"
     parts = ("0003",)
 
-    def samples(self, record: MaskRecord, ask: Asking) -> Iterator[Sample]:
+    def samples(self, record: Referable, ask: Asking) -> Iterator[Sample]:
         box = mask_to_box(ask.mask(record.mask))
-        for asked_by in ("name", "description") if record.definitions else ("name",):
-            sample_id = f"{record.id}:{asked_by}"
-            description = (
-                pick(record.definitions, ask.seed, "definition", sample_id) if asked_by == "description" else ""
-            )
-            request = Request(
-                kind="locate",
-                target=record.name if asked_by == "name" else "",
-                description=description,
-                wording=ask.wording(sample_id, *templates(asked_by)).format(
-                    record.name if asked_by == "name" else description
-                ),
-            )
+        for one in expressions(record, ask):
+            wording = ask.wording(one.id, *QUESTIONS.get(one.asked_by, QUESTIONS["question"])).format(one.text)
             yield Sample(
-                id=sample_id,
+                id=one.id,
                 case=record.case,
                 volume=record.volume,
-                request=request,
-                reference=Reference(
-                    box=box, mask=record.mask, names=accepted_names(record.name), present=box is not None
-                ),
-                strata={**record.strata, "asked_by": asked_by, "presence": "present" if box else "absent"},
+                request=one.request("locate", wording),
+                reference=Reference(box=box, mask=record.mask, names=one.names, present=box is not None),
+                strata={**one.strata, "presence": "present" if box else "absent"},
+                excluded=one.excluded,
             )
-
-
-def templates(asked_by: str) -> tuple[str, ...]:
-    if asked_by == "name":
-        return (
-            "Give the bounding box of the {}.",
-            "Where is the {}? Answer with a bounding box.",
-            "Locate the {} with a box.",
-        )
-    return ("{} Give the bounding box of what this describes.", "{} Where is it? Answer with a bounding box.")

@@ -15,7 +15,7 @@ class ReportGeneration(Task[ReportRecord]):
     title = "Report generation"
     version = "1.0"
     answer = "text"
-    record = ReportRecord
+    records = (ReportRecord,)
     metrics = TEXT_METRICS
     primary = "rougeL"
 

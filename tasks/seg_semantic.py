@@ -8,6 +8,7 @@ from m3dbench.data.names import accepted_names
 from m3dbench.data.records import MaskRecord
 from m3dbench.data.sample import Reference, Request, Sample
 from m3dbench.task import Asking, Task
+from m3dbench.tasks.masks import MASK_METRICS
 
 
 class SegSemantic(Task[MaskRecord]):
@@ -15,18 +16,8 @@ class SegSemantic(Task[MaskRecord]):
     title = "Semantic segmentation"
     version = "1.0"
     answer = "mask"
-    record = MaskRecord
-    metrics = {
-        "corrected": (
-            "dice",
-            "mask_iou",
-            "pooled_dice",
-            "mask_presence_sensitivity",
-            "mask_presence_specificity",
-            "false_positive_voxels",
-        ),
-        "upstream": ("upstream.dice",),
-    }
+    records = (MaskRecord,)
+    metrics = MASK_METRICS
     primary = "dice"
     macro = "class"
     parts = ("0003", "0011", "0012")

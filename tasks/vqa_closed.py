@@ -14,7 +14,7 @@ class VqaClosed(Task[QuestionRecord]):
     title = "Closed VQA"
     version = "1.0"
     answer = "choice"
-    record = QuestionRecord
+    records = (QuestionRecord,)
     metrics = {"corrected": ("accuracy", "accuracy_adjusted", "answer_parsed"), "upstream": ("upstream.accuracy",)}
     primary = "accuracy"
     macro = "question_type"

@@ -15,7 +15,7 @@ class VqaOpen(Task[QuestionRecord]):
     title = "Open VQA"
     version = "1.0"
     answer = "text"
-    record = QuestionRecord
+    records = (QuestionRecord,)
     metrics = TEXT_METRICS
     primary = "bleu1"
     macro = "question_type"

@@ -14,12 +14,13 @@ class Blind(Adapter):
 
     Closed VQA: the offered option that the train split answers most often to such a question; open VQA: the most
     frequent answer to such a question; reports: the most typical one; REC: the class's mean box; REG: the class whose
-    mean box is nearest; segmentation: the class's mean mask. ``masks_per_class`` bounds the train masks read.
+    mean box is nearest; segmentation: the class's mean mask. A class is known by its name or by a description seen in
+    the train split; what a data set does not name is one class. ``masks_per_class`` bounds the train masks read.
     """
 
     name = "blind"
-    version = "1.0"
-    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic"})
+    version = "1.1"
+    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic", "seg_referring"})
     looks = False
     role = "blind"
     batch_size = 16

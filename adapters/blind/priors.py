@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from m3dbench.adapter import Known, Query
 from m3dbench.data.prediction import Prediction
-from m3dbench.data.sample import Sample
+from m3dbench.data.sample import Request, Sample
 from m3dbench.metrics.boxes import box_iou
 from m3dbench.metrics.pairs import Box
 
@@ -83,22 +83,41 @@ class TextPrior(Prior):
         return Prediction(query.id, text=text)
 
 
+class Classes:
+    """Which class a request means, as far as the train split tells: by its name, or by a description seen there.
+
+    All objects that a data set does not name are one class, with the empty name.
+    """
+
+    def __init__(self) -> None:
+        self._described: dict[str, str] = {}
+
+    def learn(self, sample: Sample) -> str:
+        """The class of a train sample."""
+        name = sample.reference.names[0] if sample.reference.names else ""
+        if sample.request.description and not sample.excluded:
+            self._described[sample.request.description] = name
+        return name
+
+    def of(self, request: Request) -> str | None:
+        """None for a description that was never seen."""
+        return self._described.get(request.description) if request.description else request.target
+
+
 class RegionPrior(Prior):
     """Mean boxes of the classes: the class's box for a name or a description, the nearest class's name for a box."""
 
     def __init__(self) -> None:
+        self._classes = Classes()
         self._boxes: defaultdict[str, list[Box]] = defaultdict(list)
         self._present: defaultdict[str, list[bool]] = defaultdict(list)
-        self._described: dict[str, str] = {}
         self._texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._means: dict[str, Box] = {}
 
     def learn(self, sample: Sample, known: Known) -> None:
-        name = known.reference.names[0]
+        name = self._classes.learn(sample)
         box = sample.request.box or known.reference.box
         self._present[name].append(box is not None)
-        if sample.request.description:
-            self._described[sample.request.description] = name
         if box is not None:
             self._boxes[name].append(box)
             self._texts[name][known.reference.text] += 1
@@ -112,8 +131,8 @@ class RegionPrior(Prior):
         request = query.request
         if request.kind != "locate":
             return self._name(query)
-        name = request.target or self._described.get(request.description, "")
-        if name not in self._means or np.mean(self._present[name]) < 0.5:
+        name = self._classes.of(request)
+        if name is None or name not in self._means or np.mean(self._present[name]) < 0.5:
             return Prediction(query.id, absent=True)
         return Prediction(query.id, box=self._means[name])
 
@@ -131,16 +150,17 @@ class RegionPrior(Prior):
 
 
 class MaskPrior(Prior):
-    """The class's mean mask: as many of the voxels most often inside as the class has on average."""
+    """Mean masks of the classes: as many of the voxels most often inside as the class has on average."""
 
     def __init__(self, per_class: int) -> None:
+        self._classes = Classes()
         self._per_class = per_class
         self._sums: dict[str, npt.NDArray[np.float32]] = {}
         self._seen: Counter[str] = Counter()
         self._present: Counter[str] = Counter()
 
     def learn(self, sample: Sample, known: Known) -> None:
-        name = sample.request.target
+        name = self._classes.learn(sample)
         if self._seen[name] >= self._per_class:
             return
         mask = known.mask()
@@ -154,8 +174,8 @@ class MaskPrior(Prior):
             self._present[name] += 1
 
     def answer(self, query: Query) -> Prediction:
-        name = query.request.target
-        if name not in self._sums or self._present[name] < self._seen[name] / 2:
+        name = self._classes.of(query.request)
+        if name is None or name not in self._sums or self._present[name] < self._seen[name] / 2:
             return Prediction(query.id, absent=True)
         frequency = self._sums[name]
         size = round(float(frequency.sum()) / self._present[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from m3dbench.adapter import Adapter, Query
-from m3dbench.adapters.threshold.algorithm import Anatomy, FloatArray, segment_in, study
+from m3dbench.adapters.threshold.algorithm import Anatomy, FloatArray, named_in, segment_in, study
 from m3dbench.data.prediction import Prediction
 from m3dbench.metrics.boxes import mask_to_box
 
@@ -13,12 +13,12 @@ from m3dbench.metrics.boxes import mask_to_box
 class Threshold(Adapter):
     """Looks at the image and knows no more than where organs lie and how bright they are; says what it cannot find.
 
-    It reads names, not descriptions: what is only described counts as not found.
+    Of a description or a question it reads the first organ name in it; without one the answer is "not found".
     """
 
     name = "threshold"
-    version = "1.0"
-    tasks = frozenset({"rec", "seg_semantic"})
+    version = "1.1"
+    tasks = frozenset({"rec", "seg_semantic", "seg_referring"})
 
     def __init__(self) -> None:
         self._studied: tuple[FloatArray, Anatomy | None] | None = None
@@ -27,8 +27,10 @@ class Threshold(Adapter):
         return [self._find(query) for query in queries]
 
     def _find(self, query: Query) -> Prediction:
-        anatomy = self._anatomy(query.volume()) if query.request.target else None
-        mask = None if anatomy is None else segment_in(anatomy, query.request.target)
+        request = query.request
+        target = request.target or named_in(request.description or request.question)
+        anatomy = self._anatomy(query.volume()) if target else None
+        mask = None if anatomy is None else segment_in(anatomy, target)
         if mask is None:
             return Prediction(query.id, absent=True)
         if query.request.kind == "locate":

@@ -22,7 +22,7 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]
 Rule = Callable[[Anatomy], BoolArray | None]
 
-__all__ = ["Anatomy", "has_rule", "segment", "segment_in", "study"]
+__all__ = ["Anatomy", "has_rule", "named_in", "segment", "segment_in", "study"]
 
 _SAME = {
     "lungs": "lung",
@@ -44,6 +44,8 @@ _SAME = {
     "trunk": "body",
     "erector spinae": "autochthon",
 }
+_LONGEST = 6
+"""Words in the longest name, "upper lobe of the left lung"."""
 _LOBE = re.compile(r"lung (upper|middle|lower) lobe|(upper|middle|lower) lobe( of)?( the)?( lung)?|lung lobe")
 _VERTEBRA = re.compile(r"(?:vertebrae?|thoracic spine|lumbar spine)? ?([tl])(\d{1,2})(?: vertebrae?)?")
 
@@ -78,6 +80,20 @@ def has_rule(target: str) -> bool:
     """Whether the name has a rule, so that None from :func:`segment` would mean "not found" and not "not known"."""
     base, _ = _parse(target)
     return base in _RULES or _VERTEBRA.fullmatch(base) is not None
+
+
+def named_in(text: str) -> str:
+    """The first name with a rule among the words of a text, with the side before or after it; empty where none is.
+
+    A longer name goes before a shorter one. "Body" is no name here: sentences speak of the body in passing.
+    """
+    words = re.sub(r"[^a-z0-9]+", " ", text.lower()).split()
+    for size in range(min(_LONGEST, len(words)), 0, -1):
+        for start in range(len(words) - size + 1):
+            name = " ".join(words[start : start + size])
+            if has_rule(name) and _parse(name)[0] != "body":
+                return name
+    return ""
 
 
 def _parse(target: str) -> tuple[str, str | None]:

@@ -37,7 +37,8 @@ def run(
         str, typer.Option(help="Test set: test, test1k, test5k, ... as the data set names them.")
     ] = "test",
     datasets: Annotated[
-        str | None, typer.Option(help="Sub-datasets, with commas (M3D-Seg codes); the task's own if omitted.")
+        str | None,
+        typer.Option(help="Sub-datasets, with commas (M3D-Seg codes, M3D-RefSeg); the task's if omitted."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N samples.")] = None,
     seed: Seed = 0,

@@ -92,6 +92,8 @@ def _notes(summary: TaskSummary) -> list[str]:
     ids = {name: count for name, count in summary.ids.items() if count}
     if ids:
         notes.append("Ids: " + ", ".join(f"{count} {name}" for name, count in ids.items()) + ".")
+    if any(item.scoring == "corrected" for item in summary.metrics):
+        notes += [f"Excluded from corrected scoring: {count}: {reason}." for reason, count in summary.excluded.items()]
     notes += [f"{name}: {count} unscored: {reason}" for (name, reason), count in _unscored(summary).items()]
     for item in summary.metrics:
         if item.quirks and summary.role == "oracle":

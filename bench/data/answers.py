@@ -12,7 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from m3dbench.data.dataset import read_json
-from m3dbench.data.readers.m3d_vqa import MISSING_CHOICE, QUESTION_TYPES, read_rows
+from m3dbench.data.readers.m3d_vqa import MISSING_CHOICE, QUESTION_TYPES
+from m3dbench.data.tables import read_rows
 from m3dbench.errors import DataError, UserError
 from m3dbench.metrics.box_convention import M3D, BoxConvention
 

@@ -77,6 +77,10 @@ class DataSource:
         """Sub-datasets (for example M3D-Seg codes) that can give this kind of record."""
         return tuple(part for dataset in self._with(kind) for part in dataset.parts(self.root))
 
+    def offers(self, kind: type[Record], split: str) -> bool:
+        """Whether any data set of this root has such records in such a split."""
+        return any(split in dataset.splits(self.root, kind) for dataset in self._with(kind))
+
     def records(self, kind: type[R], split: str, only: Collection[str] | None = None) -> Iterator[R]:
         """The records of a split, in a stable order.
 

@@ -39,7 +39,7 @@ class Manifest:
 
 def default_parts(task: Task[Any], source: DataSource) -> tuple[str, ...] | None:
     """The task's default sub-datasets where any is present; None (all) where none is, as on a user's own data."""
-    present = set(source.parts(task.record))
+    present = {part for kind in task.records for part in source.parts(kind)}
     chosen = tuple(part for part in task.parts if part in present)
     return chosen or None
 
@@ -47,9 +47,14 @@ def default_parts(task: Task[Any], source: DataSource) -> tuple[str, ...] | None
 def samples_of(
     task: Task[Any], source: DataSource, split: str, ask: Asking, only: Collection[str] | None
 ) -> Iterator[Sample]:
-    """The samples of a split, in a stable order."""
-    for record in source.records(task.record, split, only):
-        yield from task.samples(record, ask)
+    """The samples of a split, in a stable order.
+
+    Raises UserError when the data has none of the task's kinds of record in this split.
+    """
+    offered = [kind for kind in task.records if source.offers(kind, split)]
+    for kind in offered or task.records[:1]:  # asked for what is not there, the source says what is
+        for record in source.records(kind, split, only):
+            yield from task.samples(record, ask)
 
 
 def write_manifest(

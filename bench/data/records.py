@@ -1,9 +1,13 @@
-"""What data sets offer, before any task asks anything: reports, questions and masks. Plug-ins may add kinds."""
+"""What data sets offer, before any task asks anything: reports, questions, masks and referring questions.
+
+Plug-ins may add kinds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from m3dbench.data.sample import FileRef, MaskRef
 
@@ -37,8 +41,24 @@ class QuestionRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskRecord(Record):
-    """One class of one volume. ``name`` is the canonical class name; ``definitions`` describe it without naming it."""
+    """One class of one volume. ``name`` is the canonical class name; ``definitions`` describe it, meant without naming
+    it; ``ambiguous`` are those of them that describe another class of the same data set too."""
 
     mask: MaskRef
     name: str
     definitions: tuple[str, ...] = ()
+    ambiguous: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferringRecord(Record):
+    """A question that refers to one object of a volume without a class name, and the answer that goes with its mask.
+
+    kind: ``description`` (the question says what to look for) or ``reasoning`` (that has to be inferred). In
+    ``answer`` the place of the mask is written ``[SEG]``.
+    """
+
+    mask: MaskRef
+    kind: Literal["description", "reasoning"]
+    question: str
+    answer: str

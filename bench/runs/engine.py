@@ -167,6 +167,7 @@ def score_task(
     with progress.stage(f"{task.name}: scoring", manifest.samples) as advance:
         tallies = score(manifest, prediction_of, task.answer, metrics, maker, folder.scores, advance)
     statuses = Counter(str((rows.get(sample.id) or {"status": "missing"})["status"]) for sample in manifest)
+    excluded = Counter(sample.excluded for sample in manifest if sample.excluded)
     rows.close()
     with progress.stage(f"{task.name}: intervals", None):
         summary = TaskSummary(
@@ -183,6 +184,7 @@ def score_task(
             predictions=count_statuses(statuses),
             ids=dict(ids or {}),
             metrics=summarise(tallies, task.macro),
+            excluded=dict(sorted(excluded.items())),
         )
     jsonl.write_document(folder.summary, {"schema": SCHEMA, "tasks": {task.name: summary.to_json()}})
     return summary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,9 @@ def score(
             rows: list[list[bytes]] = [[] for _ in chunk]
             made = _Pairs(pairs, chunk, predictions)
             for scoring, chosen in tallies.items():
+                excluded = [sample.excluded if scoring == "corrected" else "" for sample in chunk]
                 for tally in chosen:
-                    outcomes = judge(tally.metric, made)
+                    outcomes = judge(tally.metric, made, excluded)
                     for sample, outcome, pair, lines in zip(
                         chunk, outcomes, made.of(tally.metric.pair), rows, strict=True
                     ):
@@ -86,19 +87,24 @@ class _Pairs:
             return error
 
 
-def judge(metric: Metric, made: _Pairs) -> list[Outcome]:
+def judge(metric: Metric, made: _Pairs, excluded: Sequence[str]) -> list[Outcome]:
     """One outcome a sample: the failure policy in one place.
 
-    An error, a refusal or a missing answer is ``failed`` with the metric's worst statistics where the metric applies;
-    a pair that cannot be made (a mask that cannot be read) is ``unscored``.
+    A sample with a reason in ``excluded`` is ``not_applicable``, whatever was answered. An error, a refusal or a missing
+    answer is ``failed`` with the metric's worst statistics where the metric applies; a pair that cannot be made (a mask
+    that cannot be read) is ``unscored``.
     """
     pairs = made.of(metric.pair)
-    answered = [prediction.status == "ok" for prediction in made.predictions]
+    answered = [
+        prediction.status == "ok" and not why for prediction, why in zip(made.predictions, excluded, strict=True)
+    ]
     asked = [pair for pair, ok in zip(pairs, answered, strict=True) if ok and not isinstance(pair, DataError)]
     outcomes = iter(metric.outcomes(asked))
     result: list[Outcome] = []
-    for pair, prediction in zip(pairs, made.predictions, strict=True):
-        if isinstance(pair, DataError):
+    for pair, prediction, why in zip(pairs, made.predictions, excluded, strict=True):
+        if why:
+            result.append(Outcome.not_applicable(f"excluded: {why}"))
+        elif isinstance(pair, DataError):
             result.append(Outcome.unscored("; ".join(part.strip() for part in str(pair).splitlines())))
         elif prediction.status == "ok":
             result.append(next(outcomes))

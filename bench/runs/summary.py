@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,8 @@ class MetricSummary:
 class TaskSummary:
     """Everything a leaderboard or a comparison reads of a task's run.
 
-    predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file.
+    predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. excluded: why ``corrected``
+    scoring leaves samples out -> how many.
     """
 
     task: str
@@ -83,6 +84,7 @@ class TaskSummary:
     predictions: Mapping[str, int]
     ids: Mapping[str, int]
     metrics: tuple[MetricSummary, ...]
+    excluded: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

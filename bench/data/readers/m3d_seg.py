@@ -6,13 +6,15 @@ Items are (volume, class) slots, absent classes included; the class index stands
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from m3dbench.data.dataset import DataRoot, read_json
 from m3dbench.data.records import MaskRecord, Record
 from m3dbench.errors import DataError
+from m3dbench.metrics.names import words
 
 FOLDER = "M3D_Seg_npy"
 SPLIT_KEYS = {"train": ("train", "training"), "test": ("test",), "validation": ("validation", "val")}
@@ -44,17 +46,26 @@ class M3DSeg:
         self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None
     ) -> Iterator[MaskRecord]:
         names = self._names(root)
-        definitions = self._definitions(root)
+        dictionary = self._definitions(root)
         for code in self.parts(root):
             if only is not None and code not in only:
                 continue
             lists = self._lists(root, code)
             items: list[Any] = next((lists[key] for key in SPLIT_KEYS.get(split, (split,)) if key in lists), [])
+            classes = names.get(code, [])
+            shared = shared_definitions(classes, dictionary)
             for index, item in enumerate(items):
-                yield self._record(root, code, f"{split}[{index}]", item, names.get(code, []), definitions)
+                yield self._record(root, code, f"{split}[{index}]", item, classes, dictionary, shared)
 
     def _record(
-        self, root: DataRoot, code: str, record: str, item: Any, names: list[str], definitions: dict[str, list[str]]
+        self,
+        root: DataRoot,
+        code: str,
+        record: str,
+        item: Any,
+        names: list[str],
+        dictionary: dict[str, list[str]],
+        shared: Collection[str],
     ) -> MaskRecord:
         file = f"{FOLDER}/{code}/{code}.json"
         if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("image", "label")):
@@ -81,13 +92,15 @@ class M3DSeg:
                 fix=f"add the class to {FOLDER}/dataset_info.json",
             )
         case = f"{code}/{PurePosixPath(image).parent.name}"
+        definitions = tuple(dictionary.get(names[index], ()))
         return MaskRecord(
             id=f"{case}/{index}",
             case=case,
             volume=root.file(image),
             mask=root.mask(label),
             name=names[index],
-            definitions=tuple(definitions.get(names[index], ())),
+            definitions=definitions,
+            ambiguous=frozenset(text for text in definitions if _key(text) in shared),
             strata={"dataset": code, "class": names[index]},
         )
 
@@ -111,6 +124,17 @@ class M3DSeg:
     def _definitions(self, root: DataRoot) -> dict[str, list[str]]:
         path = root.path / FOLDER / "term_dictionary.json"
         return read_json(path) if path.is_file() else {}
+
+
+def shared_definitions(names: Collection[str], dictionary: Mapping[str, Collection[str]]) -> frozenset[str]:
+    """The normalised definitions that two classes of one code have; two classes of the same name share them all."""
+    owners = Counter(key for name in names for key in {_key(text) for text in dictionary.get(name, ())})
+    return frozenset(key for key, classes in owners.items() if classes > 1)
+
+
+def _key(definition: str) -> str:
+    """Definitions that differ only in case, punctuation or articles say the same."""
+    return " ".join(words(definition))
 
 
 def _relative(path: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import ClassVar
 
 from m3dbench.data.dataset import DataRoot
 from m3dbench.data.files import inside
 from m3dbench.data.readers.m3d_cap import case_id, series_id
 from m3dbench.data.records import QuestionRecord, Record
+from m3dbench.data.tables import read_rows, split_tables
 from m3dbench.errors import DataError
 
 FOLDERS = ("M3D-VQA", "M3D_VQA", ".")
@@ -79,41 +78,4 @@ class M3DVQA:
             )
 
     def _files(self, root: DataRoot) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for folder in FOLDERS:
-            for path in sorted((root.path / folder).glob("M3D_VQA_*.csv")):
-                split = path.stem.removeprefix("M3D_VQA_")
-                found.setdefault({"val": "validation"}.get(split, split), str(Path(folder) / path.name))
-        return found
-
-
-class Place:
-    """Where a row stands, for messages."""
-
-    def __init__(self, file: Path, line: int) -> None:
-        self.file = file
-        self.record = f"line {line}"
-
-
-def read_rows(path: Path, columns: Collection[str]) -> Iterator[tuple[Place, dict[str, str]]]:
-    """Rows of a CSV as text, nothing turned into NaN.
-
-    Raises DataError naming file, line and column for missing columns, broken quoting, ragged rows and other encodings.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            missing = [column for column in columns if column not in (reader.fieldnames or ())]
-            if missing:
-                raise DataError(
-                    "columns are missing", file=path, field=", ".join(missing), fix=f"needed: {', '.join(columns)}"
-                )
-            for row in reader:
-                place = Place(path, reader.line_num)
-                if None in row or None in row.values():
-                    raise DataError("the row has too many or too few fields", file=path, record=place.record)
-                yield place, row
-    except csv.Error as error:
-        raise DataError(f"is not a valid CSV: {error}", file=path, record=f"line {reader.line_num}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8 text (byte {error.start})", file=path, fix="save the file as UTF-8") from error
+        return split_tables(root.path, FOLDERS, "M3D_VQA")

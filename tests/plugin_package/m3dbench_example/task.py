@@ -12,7 +12,7 @@ class PlaneNaming(Task[ReportRecord]):
     title = "Plane naming"
     version = "1.0"
     answer = "text"
-    record = ReportRecord
+    records = (ReportRecord,)
     metrics = {"corrected": ("name_exact", "length_ratio"), "upstream": ()}
     primary = "name_exact"
     macro = "plane"

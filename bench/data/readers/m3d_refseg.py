@@ -1,0 +1,96 @@
+"""M3D-RefSeg: ``M3D_RefSeg_<split>.csv``, and per case ``ct.npy`` and ``mask.npy`` with one value an object.
+
+Volume and mask stay in the axes in which they are stored, (1, D, H, W) with H and W swapped relative to M3D-Seg (its
+preparation transposes to Z, X, Y): that is how the reference shows them to a model, and boxes and masks follow them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import ClassVar, Literal
+
+from m3dbench.data.dataset import DataRoot
+from m3dbench.data.files import inside
+from m3dbench.data.records import Record, ReferringRecord
+from m3dbench.data.tables import Place, read_rows, split_tables
+from m3dbench.errors import DataError
+
+FOLDERS = ("M3D_RefSeg", "M3D_RefSeg_npy")
+COLUMNS = ("Image", "Mask", "Mask_ID", "Question_Type", "Question", "Answer")
+KINDS: Mapping[str, Literal["description", "reasoning"]] = {"0": "description", "1": "reasoning"}
+UNNAMED = "unnamed"
+"""The class stratum of objects that the data set does not name."""
+_MARK = re.compile(r"\[SEG\]|<SEG>")
+
+
+class M3DRefSeg:
+    """Questions that refer to a finding, by description or by reasoning; the target is ``mask == Mask_ID``."""
+
+    name: ClassVar[str] = "M3D-RefSeg"
+    kinds: ClassVar[frozenset[type[Record]]] = frozenset({ReferringRecord})
+
+    def detect(self, root: DataRoot) -> bool:
+        return bool(self._files(root))
+
+    def splits(self, root: DataRoot, kind: type[Record]) -> tuple[str, ...]:
+        return tuple(self._files(root))
+
+    def parts(self, root: DataRoot) -> tuple[str, ...]:
+        return (self.name,)
+
+    def records(
+        self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None
+    ) -> Iterator[ReferringRecord]:
+        if only is not None and self.name not in only:
+            return
+        seen: Counter[str] = Counter()
+        for place, row in read_rows(inside(root.path, self._files(root)[split]), COLUMNS):
+            asked = _checked(row, place)
+            case = f"{self.name}/{PurePosixPath(row['Image']).parent.name}"
+            label = _label(row["Mask_ID"], place)
+            seen[f"{case}/{label}"] += 1
+            yield ReferringRecord(
+                id=f"{case}/{label}#{seen[f'{case}/{label}']}",
+                case=case,
+                volume=root.file(row["Image"]),
+                mask=root.mask(row["Mask"], label),
+                kind=asked,
+                question=row["Question"].strip(),
+                answer=_MARK.sub("[SEG]", row["Answer"]).strip(),
+                strata={"dataset": self.name, "class": UNNAMED},
+            )
+
+    def _files(self, root: DataRoot) -> dict[str, str]:
+        return split_tables(root.path, FOLDERS, "M3D_RefSeg")
+
+
+def _checked(row: Mapping[str, str], place: Place) -> Literal["description", "reasoning"]:
+    for column in ("Image", "Mask", "Question"):
+        if not row[column].strip():
+            raise DataError("the field is empty", file=place.file, record=place.record, field=column)
+    kind = KINDS.get(row["Question_Type"].strip())
+    if kind is None:
+        raise DataError(
+            f"{row['Question_Type']!r} is no question type",
+            file=place.file,
+            record=place.record,
+            field="Question_Type",
+            fix="write 0 for a description, 1 for reasoning",
+        )
+    return kind
+
+
+def _label(text: str, place: Place) -> int:
+    """The value of the object in the mask file; 0 is the background and no object."""
+    if not re.fullmatch(r"\s*\d+\s*", text, re.ASCII) or int(text) == 0:
+        raise DataError(
+            f"{text!r} is no object of a mask",
+            file=place.file,
+            record=place.record,
+            field="Mask_ID",
+            fix="write the object's value in the mask file, a whole number from 1 on",
+        )
+    return int(text)
