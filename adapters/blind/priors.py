@@ -95,7 +95,7 @@ class Classes:
     def learn(self, sample: Sample) -> str:
         """The class of a train sample."""
         name = sample.reference.names[0] if sample.reference.names else ""
-        if sample.request.description and not sample.excluded:
+        if sample.request.description:
             self._described[sample.request.description] = name
         return name
 

@@ -90,9 +90,9 @@ class _Pairs:
 def judge(metric: Metric, made: _Pairs, excluded: Sequence[str]) -> list[Outcome]:
     """One outcome a sample: the failure policy in one place.
 
-    A sample with a reason in ``excluded`` is ``not_applicable``, whatever was answered. An error, a refusal or a missing
-    answer is ``failed`` with the metric's worst statistics where the metric applies; a pair that cannot be made (a mask
-    that cannot be read) is ``unscored``.
+    A sample with a reason in ``excluded`` is ``not_applicable``, whatever was answered. An error, a refusal or a
+    missing answer is ``failed`` with the metric's worst statistics where the metric applies; a pair that cannot be made
+    (a mask that cannot be read) is ``unscored``.
     """
     pairs = made.of(metric.pair)
     answered = [

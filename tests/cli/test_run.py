@@ -15,7 +15,7 @@ from tests_support import contents
 import m3dbench as library
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
-TASKS = ["rec", "reg", "report_generation", "seg_semantic", "vqa_closed", "vqa_open"]
+TASKS = ["rec", "reg", "report_generation", "seg_referring", "seg_semantic", "vqa_closed", "vqa_open"]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_fail_fast_stops_at_the_first_error(m3dbench: Command, phantom: Path, tm
     ("arguments", "told"),
     [
         (["--model", "treshold"], "did you mean threshold"),
-        (["--model", "threshold", "--task", "vqa_closed"], "it declares: rec, seg_semantic"),
+        (["--model", "threshold", "--task", "vqa_closed"], "it declares: rec, seg_referring, seg_semantic"),
         (["--model", "blind", "--task", "nope"], "m3dbench list tasks"),
         (["--model", "blind", "--test-set", "test9k"], "choose one of"),
         (["--model", "blind", "-o", "colour=red"], "masks_per_class"),

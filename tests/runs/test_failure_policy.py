@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from m3dbench.metrics.pairs import TextPair
 from m3dbench.runs.pairs import PairMaker
 from m3dbench.runs.scoring import score
 from m3dbench.runs.summary import MetricSummary, summarise
+from m3dbench.task import Scoring
 
 CHOICES = {"A": "liver", "B": "spleen"}
 
@@ -131,3 +133,25 @@ def test_no_interval_under_ten_cases(tmp_path: Path) -> None:
     summary, _ = judged(tmp_path, items, {item.id: StoredPrediction(item.id, text="A") for item in items}, accuracy())
     assert summary.micro.n_cases == 9
     assert summary.micro.interval is None
+
+
+def test_an_excluded_sample_is_left_out_of_corrected_scoring_alone(tmp_path: Path) -> None:
+    items = samples(3)
+    items[1] = replace(items[1], excluded="two answers are right")
+    items[2] = replace(items[2], excluded="two answers are right")
+    answers = {
+        "s0": StoredPrediction("s0", text="A"),
+        "s1": StoredPrediction("s1", text="B"),
+        "s2": StoredPrediction("s2", status="error", reason="out of memory"),
+    }
+    maker = PairMaker(reference_mask=no_masks, predicted_mask=no_masks)
+    metrics: dict[Scoring, list[Metric]] = {"corrected": [accuracy()], "upstream": [accuracy()]}
+    tallies = score(items, answers.get, "choice", metrics, maker, tmp_path / "scores.jsonl")
+    corrected, upstream = summarise(tallies, "question_type")
+    assert (corrected.micro.n_planned, corrected.micro.n_not_applicable, corrected.micro.n_failed) == (1, 2, 0)
+    assert corrected.micro.value == 1.0
+    assert (upstream.micro.n_planned, upstream.micro.n_not_applicable, upstream.micro.n_failed) == (3, 0, 1)
+    assert upstream.micro.value == pytest.approx(1 / 3)
+    rows = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    told = {row["id"]: row["reason"] for row in rows if row["scoring"] == "corrected"}
+    assert told["s1"] == told["s2"] == "excluded: two answers are right"
