@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from m3dbench.adapters.threshold.algorithm import has_rule, segment, segment_in, study
+from m3dbench.adapters.threshold.algorithm import has_rule, named_in, segment, segment_in, study
 from m3dbench.adapters.threshold.anatomy import Anatomy
 from m3dbench.adapters.threshold.levels import find_levels
 from m3dbench.data.convert.nifti import read_labels, read_scan
@@ -183,3 +183,17 @@ def test_real_ct(case: str, name: str, least: float) -> None:
 @real
 def test_real_ct_has_no_heart_in_view() -> None:
     assert segment_in(real_case("case_b")[0], "heart") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Please segment the cyst in the middle third of the left kidney.", "the left kidney"),
+        ("Where is the LIVER? Mark it.", "the liver"),
+        ("The main artery of the body.", ""),
+        ("Something in the largest abdominal gland is not as it should be.", ""),
+        ("", ""),
+    ],
+)
+def test_organ_names_are_found_in_sentences(text: str, name: str) -> None:
+    assert named_in(text) == name

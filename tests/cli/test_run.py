@@ -57,6 +57,47 @@ def test_oracle_reaches_every_corrected_ceiling(oracle: Path) -> None:
                 assert metric["macro"]["value"] == pytest.approx(best), f"{task} macro {metric['metric']}"
 
 
+def test_oracle_reaches_the_ceilings_of_m3d_refseg(m3dbench: Command, phantom: Path, tmp_path: Path) -> None:
+    chosen = ["--task", "rec,reg,seg_referring", "--datasets", "M3D-RefSeg"]
+    m3dbench("run", "--model", "oracle", *chosen, "--data", phantom, "--out", tmp_path / "r")
+    run = library.load_run(tmp_path / "r")
+    values = run.values()
+    overall = values[(values.scoring == "corrected") & (values.dimension == "")].set_index(["task", "metric"])
+    for task, metric in (("rec", "iou"), ("reg", "bleu4"), ("reg", "rougeL"), ("seg_referring", "dice")):
+        assert overall.loc[(task, metric), "value"] == pytest.approx(1)
+        assert overall.loc[(task, metric), "n_planned"] == len(run.samples(task))
+    assert overall.loc[("reg", "name_exact"), "n_planned"] == 0, "the data set names no classes"
+    for task in run.tasks:
+        assert set(run.samples(task).dataset) == {"M3D-RefSeg"}
+        assert set(run.samples(task).asked_by) == {"description", "reasoning"}
+
+
+def test_ambiguous_definitions_are_left_out_of_corrected_and_counted(
+    m3dbench: Command, phantom: Path, tmp_path: Path
+) -> None:
+    done = m3dbench("run", "--model", "blind", "--task", "seg_referring", "--data", phantom, "--out", tmp_path / "r")
+    run = library.load_run(tmp_path / "r")
+    samples = run.samples()
+    ambiguous = samples[samples.definition == "ambiguous"]
+    assert len(ambiguous)
+    assert set(ambiguous["class"]) <= {"kidney left", "kidney right"}
+    assert set(samples.dataset) == {"0003", "0011", "0012", "M3D-RefSeg"}
+    reason = "the definition fits two classes"
+    assert run.summary["tasks"]["seg_referring"]["excluded"] == {reason: len(ambiguous)}
+    assert f"Excluded from corrected scoring: {len(ambiguous)}: {reason}" in done.stdout
+    scores = run.scores().merge(ambiguous[["id"]], on="id")
+    assert set(scores[scores.scoring == "corrected"].status) == {"not_applicable"}
+    assert set(scores[scores.scoring == "upstream"].status) == {"scored"}
+    dice = run.values().query("scoring == 'corrected' and metric == 'dice' and dimension == 'asked_by'")
+    assert dice.set_index("stratum").value["definition"] > 0.2, "classes are known by descriptions of the train split"
+
+
+def test_rec_and_reg_stay_with_the_published_sub_dataset(oracle: Path) -> None:
+    run = library.load_run(oracle)
+    for task in ("rec", "reg"):
+        assert set(run.samples(task).dataset) == {"0003"}
+
+
 def test_each_upstream_ceiling_below_one_is_explained_by_quirks(oracle: Path) -> None:
     scores = library.load_run(oracle).scores()
     below = scores[(scores.scoring == "upstream") & (scores.value < 1 - 1e-6) & (scores.metric != "meteor")]
