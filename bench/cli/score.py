@@ -12,11 +12,15 @@ from m3dbench.cli.options import (
     BertModel,
     MetricNames,
     MetricOptions,
+    RequestsChoice,
+    RequestsOption,
     ScoringChoice,
     ScoringOption,
     Seed,
+    TemplatesOption,
     metric_options,
     scorings,
+    wordings,
 )
 
 
@@ -34,6 +38,8 @@ def score(
     datasets: Annotated[str | None, typer.Option(help="Sub-datasets of --data, with commas.")] = None,
     model: Annotated[str, typer.Option(help="Name to put on the answers.")] = "answers",
     seed: Seed = 0,
+    requests: RequestsOption = RequestsChoice.DEFAULT,
+    templates: TemplatesOption = None,
     scoring: ScoringOption = ScoringChoice.BOTH,
     metric: MetricNames = None,
     metric_option: MetricOptions = None,
@@ -62,6 +68,7 @@ def score(
         split=test_set,
         parts=tuple(datasets.split(",")) if datasets else None,
         seed=seed,
+        words=wordings(requests, templates),
         scorings=scorings(scoring),
         metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
         extra_metrics=tuple(metric or ()),

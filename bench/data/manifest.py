@@ -12,6 +12,7 @@ from typing import Any
 
 from m3dbench.data.dataset import DataSource
 from m3dbench.data.sample import Sample
+from m3dbench.data.variants import worded
 from m3dbench.errors import ExitCode, UserError
 from m3dbench.task import Asking, Task
 
@@ -45,11 +46,11 @@ def default_parts(task: Task[Any], source: DataSource) -> tuple[str, ...] | None
 
 
 def samples_of(
-    task: Task[Any], source: DataSource, split: str, ask: Asking, only: Collection[str] | None
+    task: Task[Any], source: DataSource, split: str, ask: Asking, only: Collection[str] | None, variants: int = 1
 ) -> Iterator[Sample]:
-    """The samples of a split, in a stable order."""
+    """The samples of a split, in a stable order, each in so many wordings."""
     for record in source.records(task.record, split, only):
-        yield from task.samples(record, ask)
+        yield from worded(task, record, ask, variants)
 
 
 def write_manifest(

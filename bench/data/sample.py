@@ -79,7 +79,8 @@ class Sample:
     """One item of a test set.
 
     id: unique within a task's test set and stable across machines. case: the unit of resampling (one patient or
-    study). strata: dimension -> value, both plain text. volume: None when answers are scored without volumes.
+    study). strata: dimension -> value, both plain text. volume: None when answers are scored without volumes. base: of
+    one wording among several, the id that they share.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Sample:
     reference: Reference
     strata: Mapping[str, str] = field(default_factory=dict)
     volume: FileRef | None = None
+    base: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return _without_defaults(self)
@@ -110,6 +112,7 @@ class Sample:
             reference=Reference(**reference),
             strata=row.get("strata", {}),
             volume=FileRef(**row["volume"]) if row.get("volume") else None,
+            base=row.get("base", ""),
         )
 
 

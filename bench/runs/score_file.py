@@ -104,7 +104,7 @@ def _journal(job: FileJob, run: RunFolder, settings: Settings, progress: Progres
     files = DataFiles(job.source.root.path)
     parts = settings.parts if settings.parts is not None else default_parts(task, job.source)
     with progress.stage(f"{task.name}: test set", None) as advance:
-        samples = samples_of(task, job.source, settings.split, Asking(settings.seed, files.mask), parts)
+        samples = samples_of(task, job.source, settings.split, Asking(settings.seed, files.mask, settings.words), parts)
         manifest = write_manifest(samples, path, advance=lambda _: advance(1))
     known: dict[str, Grid] = {sample.id: files.grid(sample.volume) or DEFAULT_GRID for sample in manifest}
     with progress.stage(f"{task.name}: reading answers", None) as advance:
