@@ -41,6 +41,9 @@ TemplatesOption = Annotated[
     Path | None,
     typer.Option("--templates", metavar="DIR", help="Checkout of the M3D repository; its files are read, never run."),
 ]
+PromptVariants = Annotated[
+    int, typer.Option(min=1, help="Ask each sample in N wordings, and show how far the values lie apart.")
+]
 ScoringOption = Annotated[
     ScoringChoice, typer.Option(help="Scoring rules: what the paper means, what its scripts do, or both.")
 ]

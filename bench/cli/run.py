@@ -13,6 +13,7 @@ from m3dbench.cli.options import (
     DataOption,
     MetricNames,
     MetricOptions,
+    PromptVariants,
     RequestsChoice,
     RequestsOption,
     ScoringChoice,
@@ -48,9 +49,7 @@ def run(
     seed: Seed = 0,
     requests: RequestsOption = RequestsChoice.DEFAULT,
     templates: TemplatesOption = None,
-    prompt_variants: Annotated[
-        int, typer.Option(min=1, help="Ask each sample in N wordings, and show how far the values lie apart.")
-    ] = 1,
+    prompt_variants: PromptVariants = 1,
     model_option: Annotated[
         list[str] | None,
         typer.Option("--model-option", "-o", metavar="KEY=VALUE", help="An option of the adapter; may be repeated."),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from made_checkout import make_checkout
+from tests_support import write_jsonl
 
 from m3dbench import registry
 from m3dbench.adapter import Adapter, Context, Query
@@ -149,5 +150,17 @@ def test_the_terminal_shows_the_spread_and_tasks_with_one_wording(
     spread = next(item["spread"] for item in metrics if item["metric"] == "iou" and item["scoring"] == "corrected")
     assert spread["minimum"] <= spread["maximum"]
     assert set(spread["values"]) == {"1", "2", "3"}
+    given = [json.loads(line) for line in (out / "rec" / "predictions.jsonl").read_text().splitlines()]
+    answers = write_jsonl(
+        tmp_path / "answers.jsonl", [{"id": row["id"], "prediction": row.get("box")} for row in given]
+    )
+    scored = m3dbench(
+        "score", answers, "--task", "rec", "--data", phantom, "--prompt-variants", "3", "--out", tmp_path / "scored"
+    )
+    assert "unknown" not in scored.stdout + scored.stderr
+    again = json.loads((tmp_path / "scored" / "summary.json").read_text())["tasks"]["rec"]["metrics"]
+    assert (
+        next(item for item in again if item["metric"] == "iou" and item["scoring"] == "corrected")["spread"] == spread
+    )
     closed = json.loads((out / "summary.json").read_text())["tasks"]["vqa_closed"]
     assert all(item["spread"] is None for item in closed["metrics"])
