@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from m3dbench.data.names import accepted_names
 from m3dbench.data.records import MaskRecord, ReferringRecord
 from m3dbench.data.sample import Request
-from m3dbench.data.seeds import pick
 from m3dbench.metrics.names import states_name
 from m3dbench.task import Asking
 
@@ -63,9 +62,9 @@ def expressions(record: Referable, ask: Asking) -> Iterator[Expression]:
     names = accepted_names(record.name)
     strata = {**record.strata, "asked_by": "name"}
     yield Expression(f"{record.id}:name", "name", record.name, strata, names)
-    if record.definitions:
+    if ask.described(record.name, record.definitions):
         sample_id = f"{record.id}:definition"
-        text = pick(record.definitions, ask.seed, "definition", sample_id)
+        text = ask.definition(sample_id, record.name, record.definitions)
         flaw = "ambiguous" if text in record.ambiguous else "names_class" if states_name(text, names) else "clean"
         strata = {**record.strata, "asked_by": "definition", "definition": flaw}
         excluded = AMBIGUOUS if flaw == "ambiguous" else ""

@@ -10,8 +10,15 @@ from m3dbench.errors import ExitCode, UserError
 from m3dbench.task import Asking, Task
 from m3dbench.tasks.expressions import Referable, expressions
 from m3dbench.tasks.masks import MASK_METRICS
+from m3dbench.wording import Slot
 
-DEFINED = ("{} Segment what this describes.", "{} Mark every voxel of it.", "Outline this in the volume: {}")
+DEFINED = Slot(
+    "Seg_templates.des_questions",
+    1,
+    ("{} Segment what this describes.", "{} Mark every voxel of it.", "Outline this in the volume: {}"),
+)
+# A question of M3D-RefSeg asks for the segmentation itself.
+ASKED = Slot("a data set's question, as it is", 1, ("{}",))
 
 
 class SegReferring(Task[Referable]):
@@ -24,9 +31,10 @@ class SegReferring(Task[Referable]):
     primary = "dice"
     macro = "class"
     parts = ("0003", "0011", "0012", "M3D-RefSeg")
+    slots = (DEFINED, ASKED)
 
     def samples(self, record: Referable, ask: Asking) -> Iterator[Sample]:
-        if isinstance(record, MaskRecord) and not record.definitions:
+        if isinstance(record, MaskRecord) and not ask.described(record.name, record.definitions):
             raise UserError(
                 f"the class {record.name!r} has no definition to refer to it by",
                 record=record.id,
@@ -36,8 +44,7 @@ class SegReferring(Task[Referable]):
         for one in expressions(record, ask):
             if one.asked_by == "name":
                 continue  # that is semantic segmentation
-            # A question of M3D-RefSeg asks for the segmentation itself.
-            wording = ask.wording(one.id, *(DEFINED if one.asked_by == "definition" else ("{}",))).format(one.text)
+            wording = ask.wording(one.id, DEFINED if one.asked_by == "definition" else ASKED, one.text)
             yield Sample(
                 id=one.id,
                 case=record.case,

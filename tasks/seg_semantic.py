@@ -9,6 +9,13 @@ from m3dbench.data.records import MaskRecord
 from m3dbench.data.sample import Reference, Request, Sample
 from m3dbench.task import Asking, Task
 from m3dbench.tasks.masks import MASK_METRICS
+from m3dbench.wording import Slot
+
+SEGMENT = Slot(
+    "Seg_templates.cls_questions",
+    1,
+    ("Segment the {}.", "Outline the {} in this volume.", "Mark every voxel of the {}."),
+)
 
 
 class SegSemantic(Task[MaskRecord]):
@@ -21,16 +28,15 @@ class SegSemantic(Task[MaskRecord]):
     primary = "dice"
     macro = "class"
     parts = ("0003", "0011", "0012")
+    slots = (SEGMENT,)
 
     def samples(self, record: MaskRecord, ask: Asking) -> Iterator[Sample]:
-        wording = ask.wording(
-            record.id, "Segment the {}.", "Outline the {} in this volume.", "Mark every voxel of the {}."
-        )
+        wording = ask.wording(record.id, SEGMENT, record.name)
         yield Sample(
             id=record.id,
             case=record.case,
             volume=record.volume,
-            request=Request(kind="segment", target=record.name, wording=wording.format(record.name)),
+            request=Request(kind="segment", target=record.name, wording=wording),
             reference=Reference(mask=record.mask, names=accepted_names(record.name)),
             strata=record.strata,
         )

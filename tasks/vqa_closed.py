@@ -20,17 +20,18 @@ class VqaClosed(Task[QuestionRecord]):
     macro = "question_type"
 
     def samples(self, record: QuestionRecord, ask: Asking) -> Iterator[Sample]:
-        options = " ".join(f"{letter}. {text}" for letter, text in record.choices.items())
+        question, choices = ask.words.cell(record.question), ask.words.choices(record.choices)
+        options = " ".join(f"{letter}. {text}" for letter, text in choices.items())
         yield Sample(
             id=record.id,
             case=record.case,
             volume=record.volume,
             request=Request(
                 kind="choose",
-                question=record.question,
-                choices=record.choices,
-                wording=f"{record.question} Choices: {options}",
+                question=question,
+                choices=choices,
+                wording=f"{question} Choices: {options}",
             ),
-            reference=Reference(text=record.answer, choice=record.letter),
+            reference=Reference(text=ask.words.cell(record.answer), choice=record.letter),
             strata=record.strata,
         )

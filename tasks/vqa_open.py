@@ -21,11 +21,12 @@ class VqaOpen(Task[QuestionRecord]):
     macro = "question_type"
 
     def samples(self, record: QuestionRecord, ask: Asking) -> Iterator[Sample]:
+        question = ask.words.cell(record.question)
         yield Sample(
             id=record.id,
             case=record.case,
             volume=record.volume,
-            request=Request(kind="answer", question=record.question, wording=record.question),
-            reference=Reference(text=record.answer),
+            request=Request(kind="answer", question=question, wording=question),
+            reference=Reference(text=ask.words.cell(record.answer)),
             strata=record.strata,
         )

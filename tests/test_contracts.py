@@ -93,6 +93,7 @@ def journal(out: Path, name: str) -> list[dict[str, Any]]:
         ),
         strata=st.dictionaries(TEXT, TEXT),
         volume=st.none() | st.builds(FileRef, path=TEXT, digest=TEXT),
+        base=TEXT,
     )
 )
 def test_a_sample_is_a_pure_value_that_survives_the_manifest(sample: Sample) -> None:

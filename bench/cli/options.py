@@ -13,6 +13,7 @@ from m3dbench.errors import UserError
 
 if TYPE_CHECKING:
     from m3dbench.task import Scoring
+    from m3dbench.wording import Wordings
 
 
 ENCODER_METRICS = ("bertscore_f1", "upstream.bertscore_f1", "bertscore_f1_rescaled")
@@ -26,6 +27,23 @@ class ScoringChoice(StrEnum):
     UPSTREAM = "upstream"
 
 
+class RequestsChoice(StrEnum):
+    """How samples are worded."""
+
+    DEFAULT = "default"
+    UPSTREAM = "upstream"
+
+
+RequestsOption = Annotated[
+    RequestsChoice, typer.Option(help="Wording of the requests: ours, or as the M3D scripts make them (--templates).")
+]
+TemplatesOption = Annotated[
+    Path | None,
+    typer.Option("--templates", metavar="DIR", help="Checkout of the M3D repository; its files are read, never run."),
+]
+PromptVariants = Annotated[
+    int, typer.Option(min=1, help="Ask each sample in N wordings, and show how far the values lie apart.")
+]
 ScoringOption = Annotated[
     ScoringChoice, typer.Option(help="Scoring rules: what the paper means, what its scripts do, or both.")
 ]
@@ -51,6 +69,26 @@ def scorings(choice: ScoringChoice) -> tuple[Scoring, ...]:
     if choice is ScoringChoice.CORRECTED:
         return ("corrected",)
     return ("upstream",) if choice is ScoringChoice.UPSTREAM else ("corrected", "upstream")
+
+
+def wordings(requests: RequestsChoice, templates: Path | None) -> Wordings:
+    """The source of sentences that the options mean. Raises UserError when one is given without the other."""
+    from m3dbench.wording import Wordings
+
+    if requests is RequestsChoice.DEFAULT:
+        if templates is not None:
+            raise UserError("--templates is only for --requests upstream", fix="add --requests upstream")
+        return Wordings()
+    from m3dbench.upstream.checkout import read_checkout
+    from m3dbench.upstream.wordings import UpstreamWordings
+
+    if templates is None:
+        raise UserError(
+            "--requests upstream needs the reference's sentences, which m3dbench does not hold",
+            field="--templates",
+            fix="git clone https://github.com/BAAI-DCAI/M3D, and give its folder as --templates",
+        )
+    return UpstreamWordings(read_checkout(templates))
 
 
 def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, str]:

@@ -13,17 +13,23 @@ from m3dbench.cli.options import (
     DataOption,
     MetricNames,
     MetricOptions,
+    PromptVariants,
+    RequestsChoice,
+    RequestsOption,
     ScoringChoice,
     ScoringOption,
     Seed,
+    TemplatesOption,
     key_values,
     metric_options,
     scorings,
+    wordings,
 )
 from m3dbench.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from m3dbench.adapter import Adapter
+    from m3dbench.runs.engine import Settings
 
 
 def run(
@@ -42,6 +48,9 @@ def run(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N samples.")] = None,
     seed: Seed = 0,
+    requests: RequestsOption = RequestsChoice.DEFAULT,
+    templates: TemplatesOption = None,
+    prompt_variants: PromptVariants = 1,
     model_option: Annotated[
         list[str] | None,
         typer.Option("--model-option", "-o", metavar="KEY=VALUE", help="An option of the adapter; may be repeated."),
@@ -89,6 +98,8 @@ def run(
         parts=tuple(datasets.split(",")) if datasets else None,
         limit=limit,
         seed=seed,
+        words=wordings(requests, templates),
+        variants=prompt_variants,
         scorings=scorings(scoring),
         metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
         extra_metrics=tuple(metric or ()),
@@ -121,6 +132,8 @@ def run(
             if values is not None:
                 blind[summary.task] = values
     show_summary(summaries, blind)
+    for note in wording_notes(settings, chosen):
+        warn(note)
     if skipped:
         console.print(f"Not supported by {model}: {', '.join(skipped)}", style="dim", highlight=False)
     console.print(f"Wrote {folder.path}: summary.json, and per task manifest, predictions and scores", **PLAIN)
@@ -131,6 +144,23 @@ def run(
         told = f"{errors} of {planned} predictions ended as errors, over the budget of {max_errors:g}"
         warn(f"{told}; the reasons are in predictions.jsonl")
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
+
+
+def wording_notes(settings: Settings, tasks: list[str]) -> list[str]:
+    """Where a task has fewer wordings than asked for, or imported sentences that no sample can be worded with."""
+    from m3dbench import registry
+    from m3dbench.data.variants import variant_count
+
+    notes = []
+    for name in tasks:
+        task = registry.create("tasks", name)
+        count = variant_count(task, settings.words, settings.variants)
+        if count < settings.variants:
+            told = "only one wording, so nothing is said of its spread" if count == 1 else f"only {count} wordings"
+            notes.append(f"{name} has {told}")
+        for slot, number in settings.words.left_out((*task.slots, *task.answers)).items():
+            notes.append(f"{name}: {number} of the imported {slot} ask for more values than there are; never drawn")
+    return notes
 
 
 def choose_tasks(adapter: Adapter, wanted: str) -> tuple[list[str], list[str]]:

@@ -29,6 +29,8 @@ def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[s
         table, left_out = _table(summary, blind.get(summary.task))
         out.print(table)
         narrow = [f"No room here for: {', '.join(left_out)} (see summary.json)."] if left_out else []
+        if any(item.spread for item in summary.metrics):
+            out.print(_spread(summary))
         for note in _notes(summary) + narrow:
             out.print(f"  {escape(note)}", style="dim", highlight=False, soft_wrap=True)
         out.print()
@@ -76,6 +78,21 @@ def _laid_out(columns: Mapping[str, list[str]]) -> Table:
 
 def _width(table: Table) -> int:
     return out.measure(table, options=out.options.update(max_width=1000)).maximum
+
+
+def _spread(summary: TaskSummary) -> Table:
+    """How far each value moves with the wording."""
+    found = [(item, item.spread) for item in summary.metrics if item.spread is not None]
+    table = _laid_out(
+        {
+            "metric": [f"{item.metric} (upstream)" if item.scoring == "upstream" else item.metric for item, _ in found],
+            "lowest": [_number(spread.minimum) for _, spread in found],
+            "highest": [_number(spread.maximum) for _, spread in found],
+            "SD": [_number(spread.sd) for _, spread in found],
+        }
+    )
+    table.title = f"over {max(len(spread.values) for _, spread in found)} wordings"
+    return table
 
 
 def _notes(summary: TaskSummary) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from m3dbench.data.dataset import DataSource
 from m3dbench.data.sample import Sample
+from m3dbench.data.variants import worded
 from m3dbench.errors import ExitCode, UserError
 from m3dbench.task import Asking, Task
 
@@ -45,16 +46,16 @@ def default_parts(task: Task[Any], source: DataSource) -> tuple[str, ...] | None
 
 
 def samples_of(
-    task: Task[Any], source: DataSource, split: str, ask: Asking, only: Collection[str] | None
+    task: Task[Any], source: DataSource, split: str, ask: Asking, only: Collection[str] | None, variants: int = 1
 ) -> Iterator[Sample]:
-    """The samples of a split, in a stable order.
+    """The samples of a split, in a stable order, each in so many wordings.
 
     Raises UserError when the data has none of the task's kinds of record in this split.
     """
     offered = [kind for kind in task.records if source.offers(kind, split)]
     for kind in offered or task.records[:1]:  # asked for what is not there, the source says what is
         for record in source.records(kind, split, only):
-            yield from task.samples(record, ask)
+            yield from worded(task, record, ask, variants)
 
 
 def write_manifest(

@@ -31,7 +31,8 @@ class ReportRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionRecord(Record):
-    """A question on a volume. ``choices`` holds only those that the data set offers; ``letter`` is the right one's."""
+    """A question on a volume. ``choices`` holds only those that the data set offers; ``letter`` is the right one's.
+    Texts are as the file has them."""
 
     question: str
     answer: str

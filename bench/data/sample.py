@@ -81,7 +81,8 @@ class Sample:
     id: unique within a task's test set and stable across machines. case: the unit of resampling (one patient or
     study). strata: dimension -> value, both plain text. volume: None when answers are scored without volumes.
     excluded: why no answer to it can be judged fairly; ``corrected`` scoring leaves it out and counts it under this
-    reason, ``upstream`` scores it like any other. Empty for a sound sample.
+    reason, ``upstream`` scores it like any other. Empty for a sound sample. base: of one wording among several, the id
+    that they share.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Sample:
     strata: Mapping[str, str] = field(default_factory=dict)
     volume: FileRef | None = None
     excluded: str = ""
+    base: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return _without_defaults(self)
@@ -114,6 +116,7 @@ class Sample:
             strata=row.get("strata", {}),
             volume=FileRef(**row["volume"]) if row.get("volume") else None,
             excluded=row.get("excluded", ""),
+            base=row.get("base", ""),
         )
 
 

@@ -15,6 +15,7 @@ from m3dbench.data.files import DataFiles
 from m3dbench.data.manifest import Manifest, default_parts, samples_of, write_manifest
 from m3dbench.data.prediction import StoredPrediction
 from m3dbench.data.sample import Sample
+from m3dbench.data.variants import DIMENSION, variant_count
 from m3dbench.errors import ExitCode, UserError
 from m3dbench.metrics.core import Metric
 from m3dbench.metrics.pairs import DEFAULT_GRID
@@ -27,6 +28,7 @@ from m3dbench.runs.predict import PredictOptions, predict
 from m3dbench.runs.scoring import Metrics, score
 from m3dbench.runs.summary import TaskSummary, count_statuses, summarise
 from m3dbench.task import SCORINGS, Asking, Scoring, Task
+from m3dbench.wording import Wordings
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Settings:
     """What a run is asked to do.
 
     split: test set by name. parts: sub-datasets, None for the task's default. limit: the first n samples.
+    words: how samples are worded. variants: wordings a sample, of those that a task has.
     metric_options: metric entry point -> keyword options. extra_metrics: further names, judged under ``corrected``.
     """
 
@@ -41,7 +44,8 @@ class Settings:
     parts: Collection[str] | None = None
     limit: int | None = None
     seed: int = 0
-    requests: str = "default"
+    words: Wordings = field(default_factory=Wordings)
+    variants: int = 1
     scorings: tuple[Scoring, ...] = SCORINGS
     metric_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     extra_metrics: tuple[str, ...] = ()
@@ -54,7 +58,9 @@ class Settings:
             "datasets": sorted(parts) if parts is not None else None,
             "limit": self.limit,
             "seed": self.seed,
-            "requests": self.requests,
+            "requests": self.words.requests,
+            "templates": self.words.digest,
+            "prompt_variants": self.variants,
         }
 
 
@@ -93,16 +99,17 @@ def run_task(
     """Predict and score one task; the caller holds the folder's lock. Resumes what an earlier start left."""
     progress = progress or Silent()
     files = DataFiles(source.root.path)
-    ask = Asking(settings.seed, files.mask)
+    ask = Asking(settings.seed, files.mask, settings.words)
+    variants = variant_count(task, settings.words, settings.variants)
+    left_out = settings.words.left_out((*task.slots, *task.answers))
+    limit = settings.limit * variants if settings.limit is not None else None
     parts = settings.parts if settings.parts is not None else default_parts(task, source)
     metrics = make_metrics(task, settings)
     folder = TaskFolder(run.path / task.name)
     folder.path.mkdir(exist_ok=True)
-    with progress.stage(f"{task.name}: test set", settings.limit) as advance:
-        samples = samples_of(task, source, settings.split, ask, parts)
-        draft = write_manifest(
-            samples, folder.path / "manifest.next.jsonl", limit=settings.limit, advance=lambda _: advance(1)
-        )
+    with progress.stage(f"{task.name}: test set", limit) as advance:
+        samples = samples_of(task, source, settings.split, ask, parts, variants)
+        draft = write_manifest(samples, folder.path / "manifest.next.jsonl", limit=limit, advance=lambda _: advance(1))
     resume = facts.of_predictions(task, adapter, draft, settings.asked(parts))
     earlier = run.earlier(task.name)
     if earlier is not None:
@@ -130,7 +137,10 @@ def run_task(
         "role": adapter.role,
     }
     comparable = facts.of_scores(task.name, task.version, manifest.comparable, manifest.information, metrics)
-    known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": dict(adapter.recorded())})
+    recorded = {"libraries": facts.libraries(), "model": dict(adapter.recorded())}
+    if left_out:
+        recorded["templates_never_drawn"] = left_out
+    known = facts.Facts(resume, comparable, recorded)
     run.record(task.name, known, status="running", folder=task.name, about=about)
     with progress.stage(f"{task.name}: predicting", manifest.samples) as advance:
         predict(task, adapter, manifest, files, folder, settings.predict, advance)
@@ -183,11 +193,16 @@ def score_task(
             primary=task.primary,
             predictions=count_statuses(statuses),
             ids=dict(ids or {}),
-            metrics=summarise(tallies, task.macro),
+            metrics=summarise(tallies, task.macro, _variants_of(manifest)),
             excluded=dict(sorted(excluded.items())),
         )
     jsonl.write_document(folder.summary, {"schema": SCHEMA, "tasks": {task.name: summary.to_json()}})
     return summary
+
+
+def _variants_of(manifest: Manifest) -> str:
+    """The stratum dimension of the wordings, empty where each sample has one."""
+    return DIMENSION if next(iter(manifest)).base else ""
 
 
 def _context(

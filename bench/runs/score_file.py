@@ -11,6 +11,7 @@ from m3dbench.data.dataset import DataSource
 from m3dbench.data.files import DataFiles
 from m3dbench.data.manifest import Manifest, default_parts, samples_of, write_manifest
 from m3dbench.data.mask_files import read_mask_file
+from m3dbench.data.variants import variant_count
 from m3dbench.errors import DataError, ExitCode, UserError
 from m3dbench.metrics.box_convention import BoxConvention
 from m3dbench.metrics.pairs import DEFAULT_GRID
@@ -104,7 +105,9 @@ def _journal(job: FileJob, run: RunFolder, settings: Settings, progress: Progres
     files = DataFiles(job.source.root.path)
     parts = settings.parts if settings.parts is not None else default_parts(task, job.source)
     with progress.stage(f"{task.name}: test set", None) as advance:
-        samples = samples_of(task, job.source, settings.split, Asking(settings.seed, files.mask), parts)
+        ask = Asking(settings.seed, files.mask, settings.words)
+        variants = variant_count(task, settings.words, settings.variants)
+        samples = samples_of(task, job.source, settings.split, ask, parts, variants)
         manifest = write_manifest(samples, path, advance=lambda _: advance(1))
     known: dict[str, Grid] = {sample.id: files.grid(sample.volume) or DEFAULT_GRID for sample in manifest}
     with progress.stage(f"{task.name}: reading answers", None) as advance:

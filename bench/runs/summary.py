@@ -48,8 +48,24 @@ class Macro:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A metric over the wordings of the same samples: the value under each, and how far they lie apart.
+
+    values: variant -> micro value, None where undefined. sd: sample standard deviation of the defined ones (n - 1).
+    """
+
+    values: Mapping[str, float | None]
+    minimum: float
+    maximum: float
+    sd: float
+
+
+@dataclass(frozen=True)
 class MetricSummary:
-    """One metric under one scoring. ``quirks``: id of a quirk of the reference -> items whose value it decided."""
+    """One metric under one scoring. ``quirks``: id of a quirk of the reference -> items whose value it decided.
+
+    spread: over several wordings a sample, None in a run with one; ``micro`` then pools the wordings.
+    """
 
     metric: str
     scoring: Scoring
@@ -61,6 +77,7 @@ class MetricSummary:
     strata: Mapping[str, Mapping[str, Value]]
     unscored_reasons: Mapping[str, int]
     quirks: Mapping[str, int]
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)
@@ -94,14 +111,19 @@ class TaskSummary:
         return next((item for item in self.metrics if item.metric == name and item.scoring == scoring), None)
 
 
-def summarise(tallies: Mapping[Scoring, list[Tally]], macro: str) -> tuple[MetricSummary, ...]:
-    """Values with intervals from the tallies; ``macro`` is the dimension of the macro average, empty for none."""
-    return tuple(_metric(tally, scoring, macro) for scoring, chosen in tallies.items() for tally in chosen)
+def summarise(tallies: Mapping[Scoring, list[Tally]], macro: str, variants: str = "") -> tuple[MetricSummary, ...]:
+    """Values with intervals from the tallies. ``macro`` is the dimension of the macro average, ``variants`` that of the
+    wordings of the same samples; empty for none."""
+    return tuple(_metric(tally, scoring, macro, variants) for scoring, chosen in tallies.items() for tally in chosen)
 
 
-def _metric(tally: Tally, scoring: Scoring, macro: str) -> MetricSummary:
+def _metric(tally: Tally, scoring: Scoring, macro: str, variants: str) -> MetricSummary:
     metric = tally.metric
     dimensions = tally.dimensions()
+    strata = {
+        dimension: {value: _value(tally, cell, resample=False) for value, cell in cells.items()}
+        for dimension, cells in dimensions.items()
+    }
     return MetricSummary(
         metric=metric.name,
         scoring=scoring,
@@ -110,13 +132,19 @@ def _metric(tally: Tally, scoring: Scoring, macro: str) -> MetricSummary:
         signature=metric.signature,
         micro=_value(tally, tally.cells[OVERALL], resample=True),
         macro=_macro(tally, macro, dimensions[macro]) if macro in dimensions else None,
-        strata={
-            dimension: {value: _value(tally, cell, resample=False) for value, cell in cells.items()}
-            for dimension, cells in dimensions.items()
-        },
+        strata=strata,
         unscored_reasons=dict(sorted(tally.reasons.items())),
         quirks=dict(sorted(tally.quirks.items())),
+        spread=_spread(strata.get(variants, {})),
     )
+
+
+def _spread(cells: Mapping[str, Value]) -> Spread | None:
+    values = {variant: cell.value for variant, cell in cells.items()}
+    defined = [value for value in values.values() if value is not None]
+    if len(defined) < 2:
+        return None
+    return Spread(values, min(defined), max(defined), float(np.std(defined, ddof=1)))
 
 
 def _value(tally: Tally, cell: Cell, *, resample: bool) -> Value:

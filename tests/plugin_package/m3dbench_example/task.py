@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from m3dbench.data.records import ReportRecord
 from m3dbench.data.sample import Reference, Request, Sample
 from m3dbench.task import Asking, Task
+from m3dbench.wording import Slot
+
+PLANE = Slot("plane", 0, ("In which plane was this series taken?", "Which plane is this?"))
 
 
 class PlaneNaming(Task[ReportRecord]):
@@ -16,10 +19,11 @@ class PlaneNaming(Task[ReportRecord]):
     metrics = {"corrected": ("name_exact", "length_ratio"), "upstream": ()}
     primary = "name_exact"
     macro = "plane"
+    slots = (PLANE,)
 
     def samples(self, record: ReportRecord, ask: Asking) -> Iterator[Sample]:
         plane = record.strata["plane"]
-        wording = ask.wording(record.id, "In which plane was this series taken?", "Which plane is this?")
+        wording = ask.wording(record.id, PLANE)
         yield Sample(
             id=record.id,
             case=record.case,
