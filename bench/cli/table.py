@@ -10,13 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from m3dbench.cli.console import out
-from m3dbench.runs.summary import Macro, MetricSummary, TaskSummary, Value
+from m3dbench.runs.summary import Macro, MetricSummary, TaskSummary, Value, worst_strata
 from m3dbench.stats.intervals import Interval
 from m3dbench.task import SCORINGS, Scoring
 
 UNDEFINED = "–"
 LESS_NEEDED = ("macro", "blind", "chance", "upstream")
 """Columns that a narrow terminal loses first; values, intervals and counts always stay."""
+WORST = 5
 Found = Mapping[tuple[str, Scoring], MetricSummary]
 
 
@@ -28,6 +29,8 @@ def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[s
         out.print(f"[bold]{escape(summary.title)}[/]  {where}  ·  {size}", highlight=False, soft_wrap=True)
         table, left_out = _table(summary, blind.get(summary.task))
         out.print(table)
+        if worst := _worst(summary):
+            out.print(worst)
         narrow = [f"No room here for: {', '.join(left_out)} (see summary.json)."] if left_out else []
         for note in _notes(summary) + narrow:
             out.print(f"  {escape(note)}", style="dim", highlight=False, soft_wrap=True)
@@ -76,6 +79,22 @@ def _laid_out(columns: Mapping[str, list[str]]) -> Table:
 
 def _width(table: Table) -> int:
     return out.measure(table, options=out.options.update(max_width=1000)).maximum
+
+
+def _worst(summary: TaskSummary) -> Table | None:
+    """The worst strata of the macro dimension by the primary metric; None where it has no more than these."""
+    item = summary.metric(summary.primary) or summary.metric(summary.primary, "upstream")
+    if item is None or item.macro is None or item.macro.strata <= WORST:
+        return None
+    dimension = item.macro.dimension
+    table = Table(header_style="bold", pad_edge=False)
+    table.add_column(f"worst by {dimension}")
+    for title in (item.metric, "95% interval", "n scored/planned"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, value in worst_strata(item, dimension, WORST):
+        counts = f"{value.n_scored:,}/{value.n_planned:,}"
+        table.add_row(escape(name), _number(value.value), _interval(value), counts)
+    return table
 
 
 def _notes(summary: TaskSummary) -> list[str]:
