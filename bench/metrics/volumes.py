@@ -22,7 +22,9 @@ def volume_error() -> Metric:
 
     The worst answer is the pair's own: nothing, or the whole grid where that is further off.
     """
-    return _error("volume_error", "|Vp - Vr| / Vr, v1", lambda pair: 1.0 / np.count_nonzero(pair.reference))
+    return _error(
+        "volume_error", "|Vp - Vr| / Vr, v1", lambda pair: 1.0 / max(1, int(np.count_nonzero(pair.reference)))
+    )
 
 
 def volume_error_ml() -> Metric:

@@ -49,7 +49,10 @@ class Macro:
 
 @dataclass(frozen=True)
 class MetricSummary:
-    """One metric under one scoring. ``worst``: None where every sample has its own. ``quirks``: id of a quirk of the reference -> items whose value it decided."""
+    """One metric under one scoring.
+
+    worst: None where every sample has its own. quirks: id of a quirk of the reference -> items whose value it decided.
+    """
 
     metric: str
     scoring: Scoring

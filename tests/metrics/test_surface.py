@@ -90,9 +90,13 @@ def test_equal_to_monai_on_real_masks(shared: Path, tmp_path: Path) -> None:
     from m3dbench.data.files import DataFiles
     from m3dbench.data.sample import FileRef
 
-    convert_totalsegmentator(source, tmp_path, code="real", grid=(32, 128, 128))
-    image = next(tmp_path.rglob("image.npy"))
-    spacing = DataFiles(tmp_path).spacing(FileRef(image.relative_to(tmp_path).as_posix()))
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/case_a").symlink_to(source / "case_a")
+    (tmp_path / "source/labels.json").symlink_to(source / "labels.json")
+    root = tmp_path / "prepared"
+    convert_totalsegmentator(tmp_path / "source", root, code="real", grid=(32, 128, 128))
+    image = next(root.rglob("image.npy"))
+    spacing = DataFiles(root).spacing(FileRef(image.relative_to(root).as_posix()))
     assert spacing is not None
     masks = [np.load(path)[0] for path in sorted(image.parent.glob("masks/*.npy"))]
     masks = [mask for mask in masks if mask.any()][:12]

@@ -37,7 +37,10 @@ def picture(hounsfield: npt.NDArray[np.int16], setting: str) -> npt.NDArray[np.u
 
 def _bright(hounsfield: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
     """The values above the mean."""
-    return hounsfield[hounsfield > hounsfield.sum(dtype=np.int64) / hounsfield.size].astype(np.float64)
+    bright: npt.NDArray[np.float64] = hounsfield[hounsfield > hounsfield.sum(dtype=np.int64) / hounsfield.size].astype(
+        np.float64
+    )
+    return bright
 
 
 def bright_window(hounsfield: npt.NDArray[np.int16]) -> tuple[float, float]:
