@@ -10,13 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from m3dbench.cli.console import out
-from m3dbench.runs.summary import Macro, MetricSummary, TaskSummary, Value
+from m3dbench.runs.summary import Macro, MetricSummary, TaskSummary, Value, worst_strata
 from m3dbench.stats.intervals import Interval
 from m3dbench.task import SCORINGS, Scoring
 
 UNDEFINED = "–"
 LESS_NEEDED = ("macro", "blind", "chance", "upstream")
 """Columns that a narrow terminal loses first; values, intervals and counts always stay."""
+WORST = 5
 Found = Mapping[tuple[str, Scoring], MetricSummary]
 
 
@@ -28,6 +29,8 @@ def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[s
         out.print(f"[bold]{escape(summary.title)}[/]  {where}  ·  {size}", highlight=False, soft_wrap=True)
         table, left_out = _table(summary, blind.get(summary.task))
         out.print(table)
+        if worst := _worst(summary):
+            out.print(worst)
         narrow = [f"No room here for: {', '.join(left_out)} (see summary.json)."] if left_out else []
         if any(item.spread for item in summary.metrics):
             out.print(_spread(summary))
@@ -92,6 +95,25 @@ def _spread(summary: TaskSummary) -> Table:
         }
     )
     table.title = f"over {max(len(spread.values) for _, spread in found)} wordings"
+    return table
+
+
+def _worst(summary: TaskSummary) -> Table | None:
+    """The worst strata of the macro dimension by the primary metric; None where it has no more than these."""
+    item = summary.metric(summary.primary) or summary.metric(summary.primary, "upstream")
+    if item is None or item.macro is None or item.macro.strata <= WORST:
+        return None
+    dimension = item.macro.dimension
+    found = worst_strata(item, dimension, WORST)
+    table = _laid_out(
+        {
+            "metric": [escape(name) for name, _ in found],
+            item.metric: [_number(value.value) for _, value in found],
+            "95% interval": [_interval(value) for _, value in found],
+            "scored/n": [f"{value.n_scored:,}/{value.n_planned:,}" for _, value in found],
+        }
+    )
+    table.columns[0].header = f"worst by {dimension}"
     return table
 
 

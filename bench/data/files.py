@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections import OrderedDict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from m3dbench.data.sample import FileRef, MaskRef
-from m3dbench.errors import DataError
+from m3dbench.errors import DataError, UserError
 
 Volume = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -104,6 +105,7 @@ class DataFiles:
         self.root = root
         self._keep = keep
         self._volumes: OrderedDict[str, Volume] = OrderedDict()
+        self._spacing: tuple[str, tuple[float, float, float] | None] | None = None
 
     def volume(self, ref: FileRef | None) -> Volume:
         """See ``load_volume``; the array is shared and read-only."""
@@ -130,6 +132,35 @@ class DataFiles:
         except (DataError, ValueError, EOFError, OSError):
             return None
         return (shape[-3], shape[-2], shape[-1]) if len(shape) >= 3 else None
+
+    def spacing(self, ref: FileRef | None) -> tuple[float, float, float] | None:
+        """mm per voxel (D, H, W) of a volume's grid, as ``geometry.json`` beside it says; None where there is none.
+
+        Raises DataError when that file is torn, speaks of another grid, or names lengths that are not positive.
+        """
+        if ref is None:
+            return None
+        if self._spacing is None or self._spacing[0] != ref.path:
+            self._spacing = (ref.path, self._read_spacing(ref))
+        return self._spacing[1]
+
+    def _read_spacing(self, ref: FileRef) -> tuple[float, float, float] | None:
+        from m3dbench.data.geometry import FILE_NAME, read_geometry
+
+        path = str(PurePosixPath(ref.path).with_name(FILE_NAME))
+        file = inside(self.root, path)
+        if not file.is_file():
+            return None
+        try:
+            geometry = read_geometry(file)
+        except UserError as error:
+            raise DataError(error.message, file=path, field=error.field, fix=error.fix) from error
+        grid = self.grid(ref)
+        if grid is not None and grid != geometry.grid:
+            raise DataError(f"is of a grid {geometry.grid}, the volume has {grid}", file=path, field="grid")
+        if not all(math.isfinite(size) and size > 0 for size in geometry.spacing_mm):
+            raise DataError(f"is {geometry.spacing_mm}, expected lengths in mm", file=path, field="spacing_mm")
+        return geometry.spacing_mm
 
     def mask(self, ref: MaskRef | None) -> Mask:
         """See ``load_mask``."""

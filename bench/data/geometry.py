@@ -28,6 +28,12 @@ from m3dbench.errors import UserError
 
 GRID_AXES = "SAR"
 FORMAT = 1
+FILE_NAME = "geometry.json"
+_RUNS = {"S": "inferior to superior", "A": "posterior to anterior", "R": "left to right"} | {
+    "I": "superior to inferior",
+    "P": "anterior to posterior",
+    "L": "right to left",
+}
 
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
@@ -40,7 +46,7 @@ class Geometry:
     W) box kept of the oriented scan; ``hu_window`` = (lo, hi) with stored value = clip((HU - lo) / (hi - lo), 0, 1).
     ``thin`` are the class indices for which a plain half-coverage threshold would have lost more than half of the
     volume, ``absent`` those with no voxel in the scan, ``unlabelled`` those the source says nothing about (no item is
-    written for them).
+    written for them). ``axes_code``: another than the convention above only where the data keep axes of their own.
     """
 
     native_shape: tuple[int, int, int]
@@ -57,6 +63,7 @@ class Geometry:
     source: str = ""
     source_digest: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
+    axes_code: str = GRID_AXES
 
     @property
     def affine(self) -> npt.NDArray[np.float64]:
@@ -122,15 +129,17 @@ def _need_shape(mask: BoolArray, shape: tuple[int, ...], field_name: str) -> Non
 
 def write_geometry(path: Path, geometry: Geometry) -> None:
     """Write ``geometry.json`` (sorted keys, so equal geometries give equal bytes)."""
-    axes = {"D": "inferior to superior", "H": "posterior to anterior", "W": "left to right"}
-    content = {
+    path.write_text(json.dumps(to_json(geometry), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def to_json(geometry: Geometry) -> dict[str, Any]:
+    """The content of ``geometry.json``."""
+    return {
         "format": FORMAT,
-        "axes": axes,
-        "axes_code": GRID_AXES,
+        "axes": {axis: _RUNS[code] for axis, code in zip("DHW", geometry.axes_code, strict=True)},
         "mask_rule": "cover >= 0.5; thin: volume kept",
         **asdict(geometry),
     }
-    path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read_geometry(path: Path) -> Geometry:
@@ -181,4 +190,5 @@ def _parse(content: Mapping[str, Any]) -> Geometry:
         source=str(content["source"]),
         source_digest=str(content["source_digest"]),
         digests={str(name): str(value) for name, value in content["digests"].items()},
+        axes_code=str(content["axes_code"]),
     )

@@ -6,6 +6,7 @@ asked for, its value is ``aggregate(sum of the statistics of its samples)``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,8 +27,8 @@ class Outcome:
 
     ``scored`` and ``failed`` carry statistics (``failed``: those of the worst value, for an answer that is an error,
     a refusal or unparsable); ``unscored`` (the scorer failed) and ``not_applicable`` (the metric is undefined on this
-    reference) carry none. ``reason`` explains every status but ``scored``, where it may note a truncation; ``quirk`` is
-    an id of the protocol notes when the reference's own behaviour decided the outcome.
+    reference) carry none. ``reason`` explains every status but ``scored``, where it may note a truncation or a stand-in
+    value; ``quirk`` is an id of the protocol notes when the reference's own behaviour decided the outcome.
     """
 
     status: Status
@@ -65,8 +66,9 @@ class Metric:
     name: the name users see (``bleu1``, ``acc@0.2``); the same under both scorings.
     pair: the type of value it judges, one of those in ``m3dbench.metrics.pairs``.
     outcomes: judges a chunk of pairs, one Outcome a pair, in order. The value of a pair never depends on its chunk.
-    worst, best: the ends of its range.
-    worst_statistics: statistics of the worst answer to this pair's reference.
+    worst, best: the ends of its range; worst is None where every pair has a worst value of its own.
+    worst_statistics: statistics of the worst answer to this pair's reference; None where that cannot be known, since
+    the metric is unscored on this pair whatever the answer.
     aggregate: sums of statistics (..., k) -> values (...); NaN where undefined.
     family: ``rate`` (0/1 successes over n) and ``mean`` (sum over n) have intervals of their own; ``corpus``: the rest.
     signature: library, version and options that the value depends on.
@@ -76,10 +78,10 @@ class Metric:
     name: str
     pair: type[Any]
     outcomes: Callable[[Sequence[Any]], Iterable[Outcome]]
-    worst_statistics: Callable[[Any], Statistics]
+    worst_statistics: Callable[[Any], Statistics | None]
     signature: str
     direction: Direction = "higher"
-    worst: float = 0.0
+    worst: float | None = 0.0
     best: float = 1.0
     family: Family = "mean"
     aggregate: Callable[[FloatArray], FloatArray] = ratio
@@ -87,7 +89,9 @@ class Metric:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Lowest and highest value."""
+        """Lowest and highest value; infinite on the side where there is no worst value for all."""
+        if self.worst is None:
+            return (self.best, math.inf) if self.direction == "lower" else (-math.inf, self.best)
         return min(self.worst, self.best), max(self.worst, self.best)
 
     def value(self, statistics: Statistics) -> float:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from m3dbench.metrics.core import FloatArray, Metric, Outcome, Statistics, each, ratio, worst_mean
 from m3dbench.metrics.pairs import MaskPair
 
-_ABSENT = "the reference has no voxel"
-_PRESENT = "the reference has voxels"
+ABSENT = "the reference has no voxel"
+PRESENT = "the reference has voxels"
 
 
 def dice() -> Metric:
@@ -63,8 +63,8 @@ def false_positive_voxels() -> Metric:
 
     def outcome(pair: MaskPair) -> Outcome:
         if pair.reference.any():
-            return Outcome.not_applicable(_PRESENT)
-        if reason := _misshapen(pair):
+            return Outcome.not_applicable(PRESENT)
+        if reason := misshapen(pair):
             return Outcome.failed((1.0, 1.0), reason)
         if pair.prediction is None:
             return Outcome.scored(0.0, 1.0)
@@ -110,7 +110,7 @@ def upstream_dice() -> Metric:
         volume = int(np.count_nonzero(pair.reference))
         if volume == 0:
             return Outcome("scored", (0.0, 1.0), quirk="Q-SEG-2")
-        if pair.soft is None and (reason := _misshapen(pair)):
+        if pair.soft is None and (reason := misshapen(pair)):
             return Outcome.unscored(reason)
         total, shared = pair.soft or _hard_sums(pair)
         return Outcome("scored", (2 * shared / (total + volume + 1), 1.0), quirk="Q-SEG-1" if pair.soft else "Q-SEG-2")
@@ -127,7 +127,8 @@ def _hard_sums(pair: MaskPair) -> tuple[int, int]:
     return int(np.count_nonzero(pair.prediction)), int(np.count_nonzero(shared))
 
 
-def _misshapen(pair: MaskPair) -> str:
+def misshapen(pair: MaskPair) -> str:
+    """Why a predicted mask does not fit the reference's grid; empty where it does."""
     placeholder = pair.reference.size == 1 and not pair.reference.any()
     if pair.prediction is None or placeholder or pair.prediction.shape == pair.reference.shape:
         return ""
@@ -147,8 +148,8 @@ def _overlap(
     def outcome(pair: MaskPair) -> Outcome:
         volume = int(np.count_nonzero(pair.reference))
         if volume == 0:
-            return Outcome.not_applicable(_ABSENT)
-        if reason := _misshapen(pair):
+            return Outcome.not_applicable(ABSENT)
+        if reason := misshapen(pair):
             return Outcome.failed(worst_statistics(pair), reason)
         predicted, shared = _hard_sums(pair)
         return Outcome.scored(*statistics(shared, predicted + volume))
@@ -170,8 +171,8 @@ def _presence(name: str, minimum_voxels: int, *, present: bool) -> Metric:
 
     def outcome(pair: MaskPair) -> Outcome:
         if bool(pair.reference.any()) != present:
-            return Outcome.not_applicable(_ABSENT if present else _PRESENT)
-        if reason := _misshapen(pair):
+            return Outcome.not_applicable(ABSENT if present else PRESENT)
+        if reason := misshapen(pair):
             return Outcome.failed((0.0, 1.0), reason)
         found = pair.prediction is not None and np.count_nonzero(pair.prediction) >= minimum_voxels
         return Outcome.scored(found == present, 1.0)

@@ -172,6 +172,7 @@ def score_task(
         reference_mask=files.mask,
         predicted_mask=stored_masks(folder.path),
         grid=lambda sample: files.grid(sample.volume) or DEFAULT_GRID,
+        spacing=lambda sample: files.spacing(sample.volume),
     )
     progress = progress or Silent()
     with progress.stage(f"{task.name}: scoring", manifest.samples) as advance:

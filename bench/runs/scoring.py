@@ -12,6 +12,8 @@ from m3dbench.data.prediction import StoredPrediction
 from m3dbench.data.sample import AnswerKind, Sample
 from m3dbench.errors import DataError
 from m3dbench.metrics.core import Metric, Outcome
+from m3dbench.metrics.pairs import MaskPair
+from m3dbench.metrics.volumes import mask_strata
 from m3dbench.runs import jsonl
 from m3dbench.runs.pairs import PairMaker
 from m3dbench.runs.tally import Tally
@@ -19,6 +21,8 @@ from m3dbench.task import Scoring
 
 CHUNK: Mapping[AnswerKind, int] = {"choice": 256, "text": 256, "box": 256, "mask": 4}
 Metrics = Mapping[Scoring, list[Metric]]
+STRATA: Mapping[type[Any], Callable[[Any], Mapping[str, str]]] = {MaskPair: mask_strata}
+"""Strata that are known only once a pair is made, by kind of pair; a sample's own strata of the same name stand."""
 
 
 def score(
@@ -44,17 +48,18 @@ def score(
             predictions = [prediction_of(sample.id) or _missing(sample.id) for sample in chunk]
             rows: list[list[bytes]] = [[] for _ in chunk]
             made = _Pairs(pairs, chunk, predictions)
+            found = made.strata({metric.pair for chosen in metrics.values() for metric in chosen})
             for scoring, chosen in tallies.items():
                 excluded = [sample.excluded if scoring == "corrected" else "" for sample in chunk]
                 for tally in chosen:
                     outcomes = judge(tally.metric, made, excluded)
-                    for sample, outcome, pair, lines in zip(
-                        chunk, outcomes, made.of(tally.metric.pair), rows, strict=True
+                    for sample, outcome, pair, extra, lines in zip(
+                        chunk, outcomes, made.of(tally.metric.pair), found, rows, strict=True
                     ):
                         guess = tally.metric.chance
                         chance = None if guess is None or isinstance(pair, DataError) else guess(pair)
-                        tally.add(sample, outcome, chance)
-                        lines.append(jsonl.line(_row(sample.id, scoring, tally.metric, outcome)))
+                        tally.add(sample, outcome, chance, {**extra, **sample.strata})
+                        lines.append(jsonl.line(_row(sample.id, scoring, tally.metric, outcome, extra)))
             stream.writelines(line for lines in rows for line in lines)
             advance(len(chunk))
     temporary.replace(out)
@@ -79,6 +84,19 @@ class _Pairs:
             ]
         return self._made[kind]
 
+    def strata(self, kinds: Iterable[type[Any]]) -> list[dict[str, str]]:
+        """Per sample, the strata that its pairs of these kinds tell."""
+        telling = [(STRATA[kind], self.of(kind)) for kind in kinds if kind in STRATA]
+        return [
+            {
+                dimension: value
+                for tell, pairs in telling
+                if not isinstance(pairs[place], DataError)
+                for dimension, value in tell(pairs[place]).items()
+            }
+            for place in range(len(self.samples))
+        ]
+
     def _make(self, kind: type[Any], sample: Sample, prediction: StoredPrediction) -> Any:
         usable = prediction if prediction.status == "ok" else StoredPrediction(prediction.id)
         try:
@@ -92,7 +110,7 @@ def judge(metric: Metric, made: _Pairs, excluded: Sequence[str]) -> list[Outcome
 
     A sample with a reason in ``excluded`` is ``not_applicable``, whatever was answered. An error, a refusal or a
     missing answer is ``failed`` with the metric's worst statistics where the metric applies; a pair that cannot be made
-    (a mask that cannot be read) is ``unscored``.
+    (a mask that cannot be read) is ``unscored``, as is one whose worst value is unknown.
     """
     pairs = made.of(metric.pair)
     answered = [
@@ -110,13 +128,17 @@ def judge(metric: Metric, made: _Pairs, excluded: Sequence[str]) -> list[Outcome
             result.append(next(outcomes))
         else:
             blank = next(iter(metric.outcomes([made.maker.blank(metric.pair, pair)])))
-            reason = f"{prediction.status}: {prediction.reason}"
-            undefined = blank.status == "not_applicable"
-            result.append(blank if undefined else Outcome.failed(metric.worst_statistics(pair), reason))
+            worst = metric.worst_statistics(pair)
+            if blank.status == "not_applicable" or worst is None:
+                result.append(blank)
+            else:
+                result.append(Outcome.failed(worst, f"{prediction.status}: {prediction.reason}"))
     return result
 
 
-def _row(sample_id: str, scoring: Scoring, metric: Metric, outcome: Outcome) -> dict[str, Any]:
+def _row(
+    sample_id: str, scoring: Scoring, metric: Metric, outcome: Outcome, strata: Mapping[str, str]
+) -> dict[str, Any]:
     value = None if outcome.statistics is None else metric.value(outcome.statistics)
     if value is not None and math.isnan(value):
         value = None
@@ -132,6 +154,8 @@ def _row(sample_id: str, scoring: Scoring, metric: Metric, outcome: Outcome) -> 
         row["quirk"] = outcome.quirk
     if outcome.statistics is not None and outcome.statistics != (value, 1.0):
         row["statistics"] = outcome.statistics
+    if strata:
+        row["strata"] = strata
     return row
 
 

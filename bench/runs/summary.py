@@ -62,15 +62,16 @@ class Spread:
 
 @dataclass(frozen=True)
 class MetricSummary:
-    """One metric under one scoring. ``quirks``: id of a quirk of the reference -> items whose value it decided.
+    """One metric under one scoring.
 
+    worst: None where every sample has its own. quirks: id of a quirk of the reference -> items whose value it decided.
     spread: over several wordings a sample, None in a run with one; ``micro`` then pools the wordings.
     """
 
     metric: str
     scoring: Scoring
     direction: str
-    worst: float
+    worst: float | None
     signature: str
     micro: Value
     macro: Macro | None
@@ -193,6 +194,14 @@ def _finite(tally: Tally, sums: Any) -> float | None:
         return None
     value = float(tally.metric.aggregate(np.asarray(sums, dtype=np.float64)))
     return value if math.isfinite(value) else None
+
+
+def worst_strata(item: MetricSummary, dimension: str, count: int = 5) -> list[tuple[str, Value]]:
+    """The strata of a dimension with the worst headline values, worst first; those without a value are left out."""
+    valued = [(value.value, name, value) for name, value in item.strata.get(dimension, {}).items()]
+    sign = 1 if item.direction == "higher" else -1
+    ranked = sorted((sign * number, name, value) for number, name, value in valued if number is not None)
+    return [(name, value) for _, name, value in ranked[:count]]
 
 
 def count_statuses(counts: Counter[str]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,9 +54,15 @@ class Tally:
         self.reasons: Counter[str] = Counter()
         self.quirks: Counter[str] = Counter()
 
-    def add(self, sample: Sample, outcome: Outcome, chance: Statistics | None) -> None:
-        """Count one sample in the overall cell and in the cell of each of its strata."""
-        for key in (OVERALL, *sample.strata.items()):
+    def add(
+        self,
+        sample: Sample,
+        outcome: Outcome,
+        chance: Statistics | None = None,
+        strata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Count one sample in the overall cell and in the cell of each of its strata, by default the sample's own."""
+        for key in (OVERALL, *(sample.strata if strata is None else strata).items()):
             self.cells.setdefault(key, Cell()).add(sample.case, outcome, chance)
         if outcome.status == "unscored":
             self.reasons[outcome.reason] += 1

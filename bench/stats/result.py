@@ -64,16 +64,18 @@ def finish(low: float, high: float, level: float, method: str, clusters: int, bo
     return Interval(float(low), float(high), level, method, clusters)
 
 
-def constant_interval(value: float, clusters: int, level: float, bounds: Bounds | None) -> Interval:
+def constant_interval(value: float, clusters: int, level: float, bounds: Bounds | None) -> Interval | None:
     """All cases agree, so no variance can be estimated.
 
     With bounds: with the stated confidence at most a share q = 1 - (alpha/2)^(1/cases) of all cases (Clopper-Pearson
     for none seen in ``clusters``) differs from ``value``, and those lie within the bounds; so the mean is at most q of
     the way towards either bound (for an aggregate that is no mean, a rule of thumb). Without bounds nothing can be
-    said and the interval has no width.
+    said and the interval has no width; with an infinite bound there is none.
     """
     if bounds is None:
         return Interval(value, value, level, "degenerate (no variance)", clusters)
+    if not np.isfinite(bounds).all():
+        return None
     low, high = min(bounds[0], value), max(bounds[1], value)
     share = float(special.betaincinv(1.0, clusters, (1.0 + level) / 2.0))
     method = "Clopper-Pearson on cases (no variance)"

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from m3dbench.data import phantom
+from m3dbench.data.files import DataFiles
+from m3dbench.data.geometry import read_geometry
 from m3dbench.data.phantom import resample
 from m3dbench.data.phantom.report import prepared_text
+from m3dbench.data.sample import FileRef
 
 SEED = 3
 Row = dict[str, str]
@@ -67,6 +70,29 @@ def test_marker_lists_every_file(root: Path) -> None:
     assert files == set(content["digests"])
     assert not any(path.name.startswith(".") for path in root.parent.iterdir())
     assert (root / phantom.MARKER).read_bytes().count(b"\r") == 0
+
+
+def test_spacing_is_told_beside_each_segmented_volume(root: Path) -> None:
+    files = DataFiles(root)
+    for pattern, code, order in (
+        ("M3D_Seg_npy/*/*/image.npy", "IPL", (0, 1, 2)),
+        ("M3D_RefSeg_npy/*/ct.npy", "ILP", (0, 2, 1)),
+    ):
+        volumes = sorted(root.glob(pattern))
+        assert volumes
+        for path in volumes[:6]:
+            geometry = read_geometry(path.with_name("geometry.json"))
+            assert geometry.axes_code == code
+            # The same lengths by another way: the step of the grid's affine along each axis, in the world's mm.
+            steps = np.linalg.norm(geometry.grid_affine[:3, :3], axis=0)
+            assert geometry.spacing_mm == pytest.approx(steps, abs=1e-5)
+            assert files.spacing(FileRef(path.relative_to(root).as_posix())) == geometry.spacing_mm
+            case = phantom.draw(geometry.source, seed=SEED, plane="Axial")
+            box = tuple(slice(*edge) for edge in geometry.crop)
+            expected = resample.nearest(case.mask("liver").transpose(order)[box], case.grid)
+            if order == (0, 1, 2) and (path.parent / "masks/mask_0.npy").is_file() and expected.any():
+                kept = case.mask("liver").sum() * np.prod(case.spacing)
+                assert expected.sum() * np.prod(geometry.spacing_mm) == pytest.approx(kept, rel=0.1)
 
 
 def test_a_case_drawn_alone_equals_the_one_in_the_set(root: Path) -> None:

@@ -18,7 +18,7 @@ from .plan import Sizes, cap_cases, planted_leaks, refseg_cases, seg_volumes
 from .refseg import write_refseg
 from .seg import write_seg
 
-VERSION = "1"
+VERSION = "2"
 MARKER = "m3dbench-data.json"
 # Older than this, the unfinished folder of a process is taken to be left behind by one that was killed.
 _STALE_SECONDS = 86400.0

@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from m3dbench.data.geometry import FILE_NAME, to_json
+
 from . import resample
 from .case import Case, draw
 from .draws import Draws
 from .files import Files
 from .findings import Finding
+from .place import geometry_of
 from .plan import Sizes, refseg_cases
 
 COLUMNS = ("Image", "Mask", "Mask_ID", "Question_Type", "Question", "Answer")
@@ -103,6 +106,8 @@ def write_refseg(files: Files, sizes: Sizes, seed: int, grid: Grid, step: Callab
         box = resample.foreground(values)
         files.array(f"{ROOT}/{name}/ct.npy", resample.fit(values, grid))
         files.array(f"{ROOT}/{name}/mask.npy", resample.nearest(ids.transpose(0, 2, 1)[box], grid)[None])
+        geometry = geometry_of(case, box, resample.whole_window(case.hu), order=(0, 2, 1))
+        files.json(f"{ROOT}/{name}/{FILE_NAME}", to_json(geometry))
         files.json(f"{ROOT}/{name}/text.json", {str(i + 1): describe(f) for i, f in enumerate(case.facts.findings)})
         tables[split] += _rows(name, case, seed)
         step()

@@ -35,18 +35,37 @@ def picture(hounsfield: npt.NDArray[np.int16], setting: str) -> npt.NDArray[np.u
     return grey
 
 
+def _bright(hounsfield: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
+    """The values above the mean."""
+    bright: npt.NDArray[np.float64] = hounsfield[hounsfield > hounsfield.sum(dtype=np.int64) / hounsfield.size].astype(
+        np.float64
+    )
+    return bright
+
+
+def bright_window(hounsfield: npt.NDArray[np.int16]) -> tuple[float, float]:
+    """Percentiles 0.05 and 99.95, in HU, of the voxels above the mean: what ``z_score`` clips to."""
+    bright = _bright(hounsfield)
+    return float(np.percentile(bright, 0.05)), float(np.percentile(bright, 99.95))
+
+
 def z_score(hounsfield: npt.NDArray[np.int16]) -> Volume:
     """SegVol's normalisation of a volume in HU: clip to percentiles of the voxels above the mean, then z-score."""
-    bright = hounsfield[hounsfield > hounsfield.sum(dtype=np.int64) / hounsfield.size].astype(np.float64)
-    low, high = np.percentile(bright, 0.05), np.percentile(bright, 99.95)
+    bright = _bright(hounsfield)
+    low, high = bright_window(hounsfield)
     return quantise((np.clip(hounsfield, low, high) - bright.mean()) / max(float(bright.std()), 1e-8))
+
+
+def whole_window(hounsfield: npt.NDArray[np.int16]) -> tuple[float, float]:
+    """Percentiles 0.5 and 99.5, in HU: what ``percentile_clip`` clips to."""
+    values = hounsfield.astype(np.float64)
+    return float(np.percentile(values, 0.5)), float(np.percentile(values, 99.5))
 
 
 def percentile_clip(hounsfield: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
     """A volume in HU between its percentiles 0.5 and 99.5 as [0, 1]."""
-    values = hounsfield.astype(np.float64)
-    low, high = np.percentile(values, 0.5), np.percentile(values, 99.5)
-    return np.clip((values - low) / max(high - low, 1e-8), 0, 1)
+    low, high = whole_window(hounsfield)
+    return np.clip((hounsfield.astype(np.float64) - low) / max(high - low, 1e-8), 0, 1)
 
 
 def foreground(values: npt.NDArray[Any]) -> tuple[slice, slice, slice]:

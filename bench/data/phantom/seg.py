@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from m3dbench.data.geometry import FILE_NAME, to_json
+
 from . import resample
 from .case import draw
 from .definitions import DEFINITIONS
 from .files import Files
 from .labels import DATASETS
+from .place import geometry_of
 from .plan import Sizes, seg_volumes
 
 ROOT = "M3D_Seg_npy"
@@ -40,6 +43,7 @@ def _write_volume(
     values = resample.unit(resample.z_score(case.hu))
     box = resample.foreground(values)
     files.array(f"{ROOT}/{folder}/image.npy", resample.fit(values, grid))
+    files.json(f"{ROOT}/{folder}/{FILE_NAME}", to_json(geometry_of(case, box, resample.bright_window(case.hu))))
     items: list[dict[str, str]] = []
     for index, name in enumerate(classes):
         mask = resample.nearest(case.mask(name)[box], grid)[None]
@@ -51,7 +55,8 @@ def _write_volume(
 
 
 def write_seg(files: Files, sizes: Sizes, seed: int, grid: Grid, step: Callable[[], None]) -> None:
-    """Write ``M3D_Seg_npy``: images float32 (1, D, H, W) in [0, 1], masks bool (1, D, H, W), absent ones (1, 1, 1, 1).
+    """Write ``M3D_Seg_npy``: images float32 (1, D, H, W) in [0, 1], masks bool (1, D, H, W), absent ones (1, 1, 1, 1),
+    and each volume's ``geometry.json``.
 
     D runs from head to feet, H from front to back, W from the patient's right to left. Paths in the JSON files are
     relative to ``M3D_Seg_npy``.
