@@ -7,21 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from m3dbench.adapter import Adapter, Context, Query
+from m3dbench.adapters.benchmark import EIGHT_TASKS
 from m3dbench.data.prediction import Prediction
 from m3dbench.data.seeds import generator, pick
 
 TEXT_POOL = 2000
+DIMENSIONS = 64
 
 
 class RandomGuess(Adapter):
-    """A random offered choice, a random training text, a random box, a random block as mask.
+    """A random offered choice, a random training text, a random box, a random block as mask, random directions as
+    embeddings.
 
     Every draw depends on the seed and the sample's id alone.
     """
 
     name = "random"
     version = "1.0"
-    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic", "seg_referring"})
+    tasks = EIGHT_TASKS
     looks = False
     batch_size = 16
 
@@ -44,6 +47,9 @@ class RandomGuess(Adapter):
             return Prediction(query.id, text=f"{letter}. {query.request.choices[letter]}")
         if self._answer == "text":
             return Prediction(query.id, text=pick(self._texts, self._seed, "text", query.id))
+        if self._answer == "embedding":
+            image, text = generator(self._seed, "embedding", query.id).standard_normal((2, DIMENSIONS))
+            return Prediction(query.id, image_embedding=image, text_embedding=text)
         low, high = np.sort(generator(self._seed, "box", query.id).random((2, 3)), axis=0)
         if self._answer == "box":
             return Prediction(query.id, box=(*low.tolist(), *high.tolist()))

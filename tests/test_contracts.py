@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from m3dbench import registry
 from m3dbench.adapter import Adapter, Context, Query
 from m3dbench.data.manifest import samples_of, write_manifest
-from m3dbench.data.prediction import MaskRecord, Prediction, StoredPrediction
+from m3dbench.data.prediction import ArrayRecord, Prediction, StoredPrediction
 from m3dbench.data.sample import FileRef, MaskRef, Reference, Request, Sample
 from m3dbench.metrics.box_convention import M3D, BoxConvention
 from m3dbench.runs.engine import Settings, open_data, run_task
@@ -102,6 +102,11 @@ def test_a_sample_is_a_pure_value_that_survives_the_manifest(sample: Sample) -> 
         sample.id = "other"  # type: ignore[misc]
 
 
+def stored_array(dimensions: int) -> st.SearchStrategy[ArrayRecord]:
+    shape = st.tuples(*[st.integers(1)] * dimensions)
+    return st.builds(ArrayRecord, TEXT, st.integers(0), st.integers(0), TEXT, shape)
+
+
 @given(
     st.builds(
         StoredPrediction,
@@ -109,15 +114,8 @@ def test_a_sample_is_a_pure_value_that_survives_the_manifest(sample: Sample) -> 
         status=st.sampled_from(["ok", "error", "refused"]),
         text=st.none() | TEXT,
         box=st.none() | BOX,
-        mask=st.none()
-        | st.builds(
-            MaskRecord,
-            TEXT,
-            st.integers(0),
-            st.integers(0),
-            TEXT,
-            st.tuples(st.integers(1), st.integers(1), st.integers(1)),
-        ),
+        mask=st.none() | stored_array(3),
+        embedding=st.none() | stored_array(2),
         soft=st.none() | st.tuples(FRACTION, FRACTION),
         absent=st.booleans(),
         unparsed=st.booleans(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ TYPICAL_POOL = 200
 
 class Prior(ABC):
     """Learns from train samples one by one, settles, then answers queries without their volumes."""
+
+    learns: ClassVar[bool] = True
 
     @abstractmethod
     def learn(self, sample: Sample, known: Known) -> None: ...
@@ -181,6 +184,19 @@ class MaskPrior(Prior):
         size = round(float(frequency.sum()) / self._present[name])
         cut = np.partition(frequency.ravel(), -size)[-size]
         return Prediction(query.id, mask=_fitted(frequency >= max(cut, 1), query.grid()))
+
+
+class EmbeddingPrior(Prior):
+    """One embedding for every image and every text: all items tie, so that the expected values are those of chance."""
+
+    learns = False
+
+    def learn(self, sample: Sample, known: Known) -> None:
+        raise NotImplementedError
+
+    def answer(self, query: Query) -> Prediction:
+        same = np.ones(1)
+        return Prediction(query.id, image_embedding=same, text_embedding=same)
 
 
 def _fitted(mask: npt.NDArray[np.bool_], grid: tuple[int, int, int]) -> npt.NDArray[np.bool_]:

@@ -11,17 +11,19 @@ import numpy.typing as npt
 
 PredictionStatus = Literal["ok", "error", "refused"]
 STATUSES: tuple[PredictionStatus, ...] = ("ok", "error", "refused")
+ARRAYS = ("mask", "embedding")
+"""The fields of a stored prediction whose content lies in shards."""
 
 
 @dataclass(frozen=True, slots=True)
-class MaskRecord:
-    """Where a stored mask lies: shard file, byte range of its container, SHA-256 of those bytes, shape (D, H, W)."""
+class ArrayRecord:
+    """Where a stored array lies: shard file, byte range of its container, SHA-256 of those bytes, shape."""
 
     shard: str
     offset: int
     length: int
     digest: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Prediction:
     text: what the model said; None when it does not speak.
     box: six numbers in the adapter's declared convention; None when it gives none.
     mask: (D, H, W), bool for a hard mask or float probabilities in 0..1 (thresholded at 0.5); None when it gives none.
+    image_embedding, text_embedding: of the volume and of the request's text, 1-D float arrays of one length in one
+    space, compared by cosine; None when it gives none.
     absent: the model states that the target is not there.
     status: ``error`` and ``refused`` carry a reason; their other fields are kept for reading, never scored.
     wording: the exact prompt, where the adapter words requests itself.
@@ -40,6 +44,8 @@ class Prediction:
     text: str | None = None
     box: tuple[float, ...] | None = None
     mask: npt.NDArray[Any] | None = None
+    image_embedding: npt.NDArray[Any] | None = None
+    text_embedding: npt.NDArray[Any] | None = None
     absent: bool = False
     status: PredictionStatus = "ok"
     reason: str = ""
@@ -48,8 +54,9 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class StoredPrediction:
-    """A prediction as the journal keeps it: the box canonical (half-open fractions), the mask in a shard.
+    """A prediction as the journal keeps it: the box canonical (half-open fractions), arrays in shards.
 
+    mask: of shape (D, H, W). embedding: of shape (2, dimensions), image and text.
     soft: (sum p, sum p*g) where the model gave probabilities, since masks are stored hard.
     unparsed: a box was asked for and the text holds neither a box nor a statement of absence.
     """
@@ -58,7 +65,8 @@ class StoredPrediction:
     status: PredictionStatus = "ok"
     text: str | None = None
     box: tuple[float, float, float, float, float, float] | None = None
-    mask: MaskRecord | None = None
+    mask: ArrayRecord | None = None
+    embedding: ArrayRecord | None = None
     soft: tuple[float, float] | None = None
     absent: bool = False
     unparsed: bool = False
@@ -71,8 +79,10 @@ class StoredPrediction:
             value = getattr(self, name)
             if value is not None:
                 row[name] = value
-        if self.mask is not None:
-            row["mask"] = {name: getattr(self.mask, name) for name in MaskRecord.__slots__}
+        for name in ARRAYS:
+            record = getattr(self, name)
+            if record is not None:
+                row[name] = {field: getattr(record, field) for field in ArrayRecord.__slots__}
         for name in ("absent", "unparsed", "reason", "wording"):
             if value := getattr(self, name):
                 row[name] = value
@@ -81,10 +91,9 @@ class StoredPrediction:
     @staticmethod
     def from_json(row: Mapping[str, Any]) -> StoredPrediction:
         values = dict(row)
-        if values.get("mask"):
-            mask = dict(values["mask"])
-            mask["shape"] = tuple(mask["shape"])
-            values["mask"] = MaskRecord(**mask)
+        for name in ARRAYS:
+            if values.get(name):
+                values[name] = ArrayRecord(**{**values[name], "shape": tuple(values[name]["shape"])})
         for name in ("box", "soft"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from m3dbench.metrics.pairs import Box
 
-AnswerKind = Literal["choice", "text", "box", "mask"]
-ANSWER_KINDS: tuple[AnswerKind, ...] = ("choice", "text", "box", "mask")
+AnswerKind = Literal["choice", "text", "box", "mask", "embedding"]
+ANSWER_KINDS: tuple[AnswerKind, ...] = ("choice", "text", "box", "mask", "embedding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class MaskRef:
 class Request:
     """What is asked, structured, with a default wording.
 
-    kind: the kind of request (``choose``, ``answer``, ``report``, ``name_region``, ``locate``, ``segment``; plug-in
-    tasks may add their own). ``target`` is the class name when the request names it, ``description`` a definition when
-    the request describes instead. ``choices`` maps the offered letters to texts. ``box`` is half-open fractions
-    (d0, h0, w0, d1, h1, w1). ``wording`` is the default sentence, fixed by seed and sample id; everything else is the
-    information content.
+    kind: the kind of request (``choose``, ``answer``, ``report``, ``name_region``, ``locate``, ``segment``,
+    ``match``; plug-in tasks may add their own). ``target`` is the class name when the request names it, ``description``
+    a definition when the request describes instead, and for ``match`` the text to embed beside the volume. ``choices``
+    maps the offered letters to texts. ``box`` is half-open fractions (d0, h0, w0, d1, h1, w1). ``wording`` is the
+    default sentence, fixed by seed and sample id; everything else is the information content.
     """
 
     kind: str

@@ -17,7 +17,7 @@ import numpy.typing as npt
 Statistics = tuple[float, ...]
 FloatArray = npt.NDArray[np.float64]
 Direction = Literal["higher", "lower"]
-Family = Literal["rate", "mean", "corpus"]
+Family = Literal["rate", "mean", "median", "corpus"]
 Status = Literal["scored", "failed", "unscored", "not_applicable"]
 
 
@@ -70,7 +70,9 @@ class Metric:
     worst_statistics: statistics of the worst answer to this pair's reference; None where that cannot be known, since
     the metric is unscored on this pair whatever the answer.
     aggregate: sums of statistics (..., k) -> values (...); NaN where undefined.
-    family: ``rate`` (0/1 successes over n) and ``mean`` (sum over n) have intervals of their own; ``corpus``: the rest.
+    family: ``rate`` (0/1 successes over n) and ``mean`` (sum over n) have intervals of their own; so has ``median``
+    (a distribution at rising points, its last one 1, then n; ``aggregate`` says where it crosses a half);
+    ``corpus``: the rest.
     signature: library, version and options that the value depends on.
     chance: statistics that guessing gives on this pair, where that is known.
     """

@@ -60,3 +60,31 @@ class MaskPair:
     reference: MaskArray
     soft: tuple[float, float] | None = None
     spacing: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a query's relevant items lie among its pool, ordered by similarity.
+
+    better: items strictly more similar than every relevant one. tied: items as similar as the best relevant one, itself
+    included; relevant: how many of those are relevant. own_within: the k of ``m3dbench.metrics.ranking.UPSTREAM_K`` at
+    which the reference's ``topk`` holds the query's own item.
+    """
+
+    better: int
+    tied: int
+    relevant: int
+    own_within: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalPair:
+    """An image and its text as queries into the texts and the images of a pool; None where the query failed.
+
+    pool: planned pairs of the pool. matches: those of them with the same normalised text, this one included.
+    """
+
+    image_to_text: Place | None
+    text_to_image: Place | None
+    pool: int
+    matches: int

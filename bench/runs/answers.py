@@ -1,15 +1,14 @@
-"""From an adapter's answer to what the journal keeps: the box converted once, the mask hard and in a shard."""
+"""From an adapter's answer to what the journal keeps: the box converted once, masks hard, arrays in shards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from m3dbench.data.files import DataFiles
-from m3dbench.data.prediction import MaskRecord, Prediction, StoredPrediction, hard_mask
+from m3dbench.data.prediction import Prediction, StoredPrediction, hard_mask
 from m3dbench.data.sample import AnswerKind, Sample
 from m3dbench.errors import DataError
 from m3dbench.metrics.absence import states_absence
@@ -17,6 +16,7 @@ from m3dbench.metrics.box_convention import BoxConvention
 from m3dbench.metrics.box_text import box_from_text, read_box
 from m3dbench.metrics.masks import soft_sums
 from m3dbench.metrics.pairs import DEFAULT_GRID, Box
+from m3dbench.runs.arrays import Arrays
 
 
 def store(
@@ -25,9 +25,13 @@ def store(
     answer: Prediction,
     convention: BoxConvention,
     files: DataFiles,
-    keep_mask: Callable[[npt.NDArray[np.bool_]], MaskRecord],
+    arrays: Arrays,
+    index: int,
 ) -> StoredPrediction:
-    """The journal's form of an answer. An answer of the wrong form becomes an ``error`` with the reason."""
+    """The journal's form of the answer to the manifest's index-th sample.
+
+    An answer of the wrong form becomes an ``error`` with the reason.
+    """
     common: dict[str, Any] = {"id": answer.id, "text": answer.text, "wording": answer.wording, "absent": answer.absent}
     if answer.status != "ok":
         return StoredPrediction(status=answer.status, reason=answer.reason, **common)
@@ -38,7 +42,9 @@ def store(
     if kind == "box":
         box, unparsed = _box(sample, answer, convention, files)
         return StoredPrediction(box=box, unparsed=unparsed, **common)
-    return _masked(sample, answer, files, keep_mask, common)
+    if kind == "embedding":
+        return _embedded(answer, arrays, index, common)
+    return _masked(sample, answer, files, arrays, index, common)
 
 
 def _box(sample: Sample, answer: Prediction, convention: BoxConvention, files: DataFiles) -> tuple[Box | None, bool]:
@@ -58,7 +64,8 @@ def _masked(
     sample: Sample,
     answer: Prediction,
     files: DataFiles,
-    keep_mask: Callable[[npt.NDArray[np.bool_]], MaskRecord],
+    arrays: Arrays,
+    index: int,
     common: dict[str, Any],
 ) -> StoredPrediction:
     if answer.mask is None:
@@ -76,4 +83,36 @@ def _masked(
             soft = soft_sums(mask, files.mask(sample.reference.mask))
         except DataError:
             soft = None  # the scorer will say that the reference mask cannot be read
-    return StoredPrediction(mask=keep_mask(hard_mask(mask)), soft=soft, **common)
+    return StoredPrediction(mask=arrays.masks.add(index, hard_mask(mask)), soft=soft, **common)
+
+
+def _embedded(answer: Prediction, arrays: Arrays, index: int, common: dict[str, Any]) -> StoredPrediction:
+    given = {"image": answer.image_embedding, "text": answer.text_embedding}
+    reason = ""
+    vectors = []
+    for name, value in given.items():
+        vector = np.asarray(value)
+        if value is None:
+            reason = reason or f"the adapter gave no {name} embedding"
+        elif vector.ndim != 1 or vector.dtype.kind != "f":
+            told = f"shape {vector.shape} and dtype {vector.dtype}"
+            reason = reason or f"the adapter gave an {name} embedding of {told}; expected 1-D floats"
+        else:
+            with np.errstate(over="ignore", under="ignore"):
+                vectors.append(vector.astype(np.float32))
+    reason = reason or _unusable(vectors, arrays.embeddings.dimensions)
+    if reason:
+        return StoredPrediction(status="error", reason=reason, **common)
+    return StoredPrediction(embedding=arrays.embeddings.add(index, np.stack(vectors)), **common)
+
+
+def _unusable(vectors: list[npt.NDArray[np.float32]], dimensions: int | None) -> str:
+    """Why these embeddings cannot be compared with each other and with the earlier ones; empty where they can."""
+    sizes = [vector.size for vector in vectors]
+    if len(set(sizes)) > 1:
+        return f"the adapter gave an image embedding of {sizes[0]} numbers and a text embedding of {sizes[1]}"
+    if dimensions is not None and sizes[0] != dimensions:
+        return f"the adapter gave embeddings of {sizes[0]} numbers, and of {dimensions} before"
+    if not all(np.isfinite(vector).all() and vector.any() for vector in vectors):
+        return "the adapter gave an embedding that is zero or not finite"
+    return ""

@@ -22,6 +22,7 @@ from m3dbench.metrics.pairs import DEFAULT_GRID
 from m3dbench.progress import Progress, Silent
 from m3dbench.runs import facts, jsonl
 from m3dbench.runs.folder import SCHEMA, RunFolder, TaskFolder
+from m3dbench.runs.gallery import Gallery
 from m3dbench.runs.journal import Rows
 from m3dbench.runs.pairs import PairMaker, stored_masks
 from m3dbench.runs.predict import PredictOptions, predict
@@ -173,6 +174,7 @@ def score_task(
         predicted_mask=stored_masks(folder.path),
         grid=lambda sample: files.grid(sample.volume) or DEFAULT_GRID,
         spacing=lambda sample: files.spacing(sample.volume),
+        gallery=Gallery(manifest, prediction_of, folder.embeddings).pair,
     )
     progress = progress or Silent()
     with progress.stage(f"{task.name}: scoring", manifest.samples) as advance:

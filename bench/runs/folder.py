@@ -1,4 +1,4 @@
-"""The run folder: ``run.json`` at the top, and one folder a task with manifest, journal, masks, scores and summary.
+"""The run folder: ``run.json`` at the top, and one folder a task with manifest, journal, arrays, scores and summary.
 
 Everything in it but ``sessions.jsonl`` and ``timings.jsonl`` is the same bytes however often the run was interrupted.
 """
@@ -40,6 +40,10 @@ class TaskFolder:
     @property
     def masks(self) -> Path:
         return self.path / "masks"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.path / "embeddings"
 
     @property
     def timings(self) -> Path:

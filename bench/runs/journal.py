@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from m3dbench.data.prediction import ARRAYS
 from m3dbench.runs import jsonl
 
 SYNC_EVERY_S = 1.0
@@ -45,7 +46,7 @@ class Journal:
 def mend(path: Path, good: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
     """Cut what a killed writer left half done and return the light rows (see ``_light``) that stand.
 
-    The tail is cut at the first line that is torn (no newline) or that ``good`` rejects (its mask never reached the
+    The tail is cut at the first line that is torn (no newline) or that ``good`` rejects (its arrays never reached the
     disk): everything before it stands. Raises DataError when a whole line in the middle is not JSON.
     """
     if not path.exists():
@@ -116,4 +117,4 @@ class Rows:
 
 
 def _light(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: row[key] for key in ("id", "status", "mask") if key in row}
+    return {key: row[key] for key in ("id", "status", *ARRAYS) if key in row}

@@ -15,6 +15,7 @@ import pandas as pd
 from m3dbench.data.prediction import StoredPrediction
 from m3dbench.errors import UserError
 from m3dbench.runs import jsonl
+from m3dbench.runs.embeddings import read_embedding
 from m3dbench.runs.folder import RunFolder, TaskFolder
 from m3dbench.runs.masks import read_mask
 
@@ -39,7 +40,7 @@ class Run:
         return self._frame(task, lambda folder: folder.manifest, _flat_sample)
 
     def predictions(self, task: str | None = None) -> pd.DataFrame:
-        """One row a prediction: task, id, status, text, box, absent, reason; masks through ``mask``."""
+        """One row a prediction: task, id, status, text, box, absent, reason; arrays through ``mask``, ``embedding``."""
         return self._frame(task, lambda folder: folder.predictions, lambda row: row)
 
     def scores(self, task: str | None = None) -> pd.DataFrame:
@@ -65,12 +66,23 @@ class Run:
 
     def mask(self, task: str, sample_id: str) -> npt.NDArray[np.bool_] | None:
         """The predicted mask (D, H, W) of a sample, None where the model gave none. Raises UserError on unknown ids."""
-        folder = self._folder(task)
-        for row in jsonl.read(folder.predictions):
+        record = self._prediction(task, sample_id).mask
+        return None if record is None else read_mask(self._folder(task).masks, record)
+
+    def embedding(self, task: str, sample_id: str) -> npt.NDArray[np.float32] | None:
+        """The embeddings (2, dimensions) of a sample's image and text, None where the model gave none.
+
+        Raises UserError on unknown ids.
+        """
+        record = self._prediction(task, sample_id).embedding
+        return None if record is None else read_embedding(self._folder(task).embeddings, record)
+
+    def _prediction(self, task: str, sample_id: str) -> StoredPrediction:
+        path = self._folder(task).predictions
+        for row in jsonl.read(path):
             if row["id"] == sample_id:
-                record = StoredPrediction.from_json(row).mask
-                return None if record is None else read_mask(folder.masks, record)
-        raise UserError(f"there is no prediction with the id {sample_id!r}", file=folder.predictions)
+                return StoredPrediction.from_json(row)
+        raise UserError(f"there is no prediction with the id {sample_id!r}", file=path)
 
     def _folder(self, task: str) -> TaskFolder:
         if task not in self.facts["tasks"]:

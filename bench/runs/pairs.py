@@ -12,7 +12,7 @@ import numpy as np
 from m3dbench.data.prediction import StoredPrediction
 from m3dbench.data.sample import MaskRef, Sample
 from m3dbench.metrics.box_text import box_to_text
-from m3dbench.metrics.pairs import DEFAULT_GRID, BoxPair, ChoicePair, MaskArray, MaskPair, TextPair
+from m3dbench.metrics.pairs import DEFAULT_GRID, BoxPair, ChoicePair, MaskArray, MaskPair, RetrievalPair, TextPair
 from m3dbench.runs.masks import read_mask
 
 
@@ -21,16 +21,17 @@ class PairMaker:
     """Makes pairs of the kinds that metrics declare.
 
     reference_mask and predicted_mask read mask files (D, H, W) and raise DataError; geometry gives the grid (D, H, W)
-    and the spacing in mm of a sample's volume, None where unknown.
+    and the spacing in mm of a sample's volume, None where unknown. gallery places a sample among all of its test set.
     """
 
     reference_mask: Callable[[MaskRef], MaskArray]
     predicted_mask: Callable[[StoredPrediction], MaskArray | None]
     grid: Callable[[Sample], tuple[int, int, int]] = lambda _: DEFAULT_GRID
     spacing: Callable[[Sample], tuple[float, float, float] | None] = lambda _: None
+    gallery: Callable[[Sample], RetrievalPair] | None = None
 
     def make(self, kind: type[Any], sample: Sample, prediction: StoredPrediction) -> Any:
-        """A pair of the declared kind. Raises DataError when a mask cannot be read."""
+        """A pair of the declared kind. Raises DataError when a stored array or a reference mask cannot be read."""
         request, reference = sample.request, sample.reference
         if kind is TextPair:
             present = reference.present is not False
@@ -51,10 +52,14 @@ class PairMaker:
             )
         if kind is MaskPair:
             return self._masks(sample, prediction)
+        if kind is RetrievalPair and self.gallery is not None:
+            return self.gallery(sample)
         raise TypeError(f"no pair of kind {kind.__name__} can be made")
 
     def blank(self, kind: type[Any], pair: Any) -> Any:
         """The same reference beside no answer: tells whether a metric applies to a sample whose prediction failed."""
+        if kind is RetrievalPair:
+            return replace(pair, image_to_text=None, text_to_image=None)
         empty: Any = "" if kind in (TextPair, ChoicePair) else None
         changes: dict[str, Any] = {"prediction": empty}
         if kind is BoxPair:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -18,9 +17,9 @@ from m3dbench.errors import DataError, UserError
 from m3dbench.metrics.pairs import DEFAULT_GRID
 from m3dbench.runs import jsonl
 from m3dbench.runs.answers import store
+from m3dbench.runs.arrays import Arrays, complete
 from m3dbench.runs.folder import TaskFolder
 from m3dbench.runs.journal import Journal, drop, mend
-from m3dbench.runs.masks import MaskShards, stored
 from m3dbench.task import Task
 
 
@@ -48,8 +47,8 @@ def predict(
     """
     if options.retry_errors and folder.predictions.exists():
         drop(folder.predictions, lambda row: row["status"] == "error")
-    known = [StoredPrediction.from_json(row) for row in mend(folder.predictions, lambda row: _complete(row, folder))]
-    shards = MaskShards(folder.masks, [prediction.mask for prediction in known if prediction.mask is not None])
+    known = [StoredPrediction.from_json(row) for row in mend(folder.predictions, lambda row: complete(row, folder))]
+    arrays = Arrays(folder, known)
     done = {prediction.id for prediction in known}
     advance(len(done))
     with Journal(folder.predictions) as journal, folder.timings.open("ab") as timings:
@@ -63,18 +62,13 @@ def predict(
             for (index, sample), answer in zip(batch, answers, strict=True):
                 if sample.id not in todo:
                     continue
-                stored_answer = store(task.answer, sample, answer, adapter.boxes, files, partial(shards.add, index))
+                stored_answer = store(task.answer, sample, answer, adapter.boxes, files, arrays, index)
                 journal.append(stored_answer.to_json())
                 timings.write(jsonl.line({"id": sample.id, "seconds": round(seconds, 6)}))
                 advance(1)
                 if options.fail_fast and stored_answer.status == "error":
                     raise UserError(f"stopped at the first error: {stored_answer.reason}", record=sample.id)
-    shards.finish()
-
-
-def _complete(row: dict[str, object], folder: TaskFolder) -> bool:
-    mask = StoredPrediction.from_json({key: row[key] for key in ("id", "status", "mask") if key in row}).mask
-    return mask is None or stored(folder.masks, mask)
+    arrays.finish()
 
 
 def _batches(samples: Iterable[Sample], size: int) -> Iterator[list[tuple[int, Sample]]]:

@@ -45,6 +45,12 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
     Raises UserError for unusable rows, for incomplete ids under ``require_complete``, and when nothing can be scored.
     """
     task = job.task
+    if task.answer == "embedding":
+        raise UserError(
+            "embeddings are not scored from a file of answers",
+            file=job.answers.path,
+            fix=f"m3dbench run --task {task.name} --model replay --model-option file=EMBEDDINGS.npz --data DIR",
+        )
     if job.source is None and task.answer == "mask" and job.answers.from_reference_script:
         raise UserError(
             "this CSV holds Dice values and texts, but no masks: there is nothing to score",

@@ -19,7 +19,7 @@ from m3dbench.runs.pairs import PairMaker
 from m3dbench.runs.tally import Tally
 from m3dbench.task import Scoring
 
-CHUNK: Mapping[AnswerKind, int] = {"choice": 256, "text": 256, "box": 256, "mask": 4}
+CHUNK: Mapping[AnswerKind, int] = {"choice": 256, "text": 256, "box": 256, "mask": 4, "embedding": 256}
 Metrics = Mapping[Scoring, list[Metric]]
 STRATA: Mapping[type[Any], Callable[[Any], Mapping[str, str]]] = {MaskPair: mask_strata}
 """Strata that are known only once a pair is made, by kind of pair; a sample's own strata of the same name stand."""

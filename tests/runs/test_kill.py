@@ -21,7 +21,7 @@ def start(phantom: Path, out: Path, environment: dict[str, str]) -> subprocess.P
         "--model",
         "random",
         "--task",
-        "seg_semantic,rec,vqa_closed",
+        "seg_semantic,rec,retrieval,vqa_closed",
         "--data",
         str(phantom),
         "--out",
@@ -68,12 +68,12 @@ def test_a_journal_cut_anywhere_is_completed_to_the_same_bytes(
     out = tmp_path / "run"
     assert start(phantom, out, environment).wait() == 0
     before = contents(out)
-    journal = out / "seg_semantic" / "predictions.jsonl"
-    shard = out / "seg_semantic" / "masks" / "00000.tar"
     for cut, shorter in ((0.3, 0), (0.71, 0), (1.0, 5000), (0.5, 40000)):
-        with journal.open("r+b") as stream:
-            stream.truncate(int(journal.stat().st_size * cut))
-        with shard.open("r+b") as stream:
-            stream.truncate(shard.stat().st_size - shorter)
+        for folder, arrays in ((out / "seg_semantic", "masks"), (out / "retrieval", "embeddings")):
+            journal, shard = folder / "predictions.jsonl", folder / arrays / "00000.tar"
+            with journal.open("r+b") as stream:
+                stream.truncate(int(journal.stat().st_size * cut))
+            with shard.open("r+b") as stream:
+                stream.truncate(max(0, shard.stat().st_size - shorter))
         assert start(phantom, out, environment).wait() == 0
         assert contents(out) == before

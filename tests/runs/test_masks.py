@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from m3dbench.data.prediction import MaskRecord
+from m3dbench.data.prediction import ArrayRecord
 from m3dbench.errors import DataError
-from m3dbench.runs.masks import PER_SHARD, MaskShards, read_mask, stored
+from m3dbench.runs.masks import MaskShards, read_mask
+from m3dbench.runs.shards import PER_SHARD, stored
 
 GRID = (5, 7, 3)
 
@@ -20,7 +21,7 @@ def masks(count: int) -> list[np.ndarray[tuple[int, int, int], np.dtype[np.bool_
     return [np.random.default_rng(seed).random(GRID) > 0.5 for seed in range(count)]
 
 
-def filled(folder: Path, indices: list[int]) -> list[MaskRecord]:
+def filled(folder: Path, indices: list[int]) -> list[ArrayRecord]:
     shards = MaskShards(folder)
     records = [shards.add(index, mask) for index, mask in zip(indices, masks(len(indices)), strict=True)]
     shards.finish()
