@@ -10,6 +10,7 @@ import typer
 from m3dbench.cli.options import (
     BertLayer,
     BertModel,
+    ControlOption,
     DataOption,
     MetricNames,
     MetricOptions,
@@ -24,6 +25,9 @@ from m3dbench.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from m3dbench.adapter import Adapter
+    from m3dbench.runs.engine import Settings
+    from m3dbench.runs.folder import RunFolder
+    from m3dbench.runs.summary import TaskSummary
 
 
 def run(
@@ -31,7 +35,8 @@ def run(
     task: Annotated[str, typer.Option(help="Task, several with commas, or `all` that the model can do.")] = "all",
     data: DataOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Run folder; runs/MODEL-DATA if omitted. An unfinished one is resumed.")
+        Path | None,
+        typer.Option(help="Run folder; runs/MODEL-DATA[-CONTROL] if omitted. An unfinished one is resumed."),
     ] = None,
     test_set: Annotated[
         str, typer.Option(help="Test set: test, test1k, test5k, ... as the data set names them.")
@@ -42,6 +47,11 @@ def run(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N samples.")] = None,
     seed: Seed = 0,
+    control: ControlOption = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Plain run that a --control is compared with; the default folder's if omitted."),
+    ] = None,
     model_option: Annotated[
         list[str] | None,
         typer.Option("--model-option", "-o", metavar="KEY=VALUE", help="An option of the adapter; may be repeated."),
@@ -84,6 +94,8 @@ def run(
     if batch_size is not None:
         adapter.batch_size = batch_size
     chosen, skipped = choose_tasks(adapter, task)
+    if against is not None and control is None:
+        raise UserError("--against needs a --control", field="--against", fix="add --control, or leave --against out")
     settings = Settings(
         split=test_set,
         parts=tuple(datasets.split(",")) if datasets else None,
@@ -92,11 +104,14 @@ def run(
         scorings=scorings(scoring),
         metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
         extra_metrics=tuple(metric or ()),
+        control=control.value if control is not None else "",
         predict=PredictOptions(fail_fast=fail_fast, retry_errors=retry_errors),
     )
     with Bars() as bars:
         source = open_data(data if data is not None else default_phantom(bars))
-        folder = RunFolder.create(out or Path("runs") / f"{model}-{source.root.path.resolve().name}")
+        plain = Path("runs") / f"{model}-{source.root.path.resolve().name}"
+        folder = RunFolder.create(out or plain.with_name("-".join(filter(None, (plain.name, settings.control)))))
+        comparison = RunFolder.open(against) if against is not None else None
         summaries = []
         with lock.hold(folder.path, take_over=take_over):
             folder.begin()
@@ -107,11 +122,13 @@ def run(
                     if task != "all" or error.code is not ExitCode.NOTHING_TO_SCORE:
                         raise
                     warn(f"{name}: {error.message}")
+            if control is not None:
+                summaries = compare_with_plain(summaries, folder, comparison, plain, settings)
             folder.merge_summaries()
         if not summaries:
             raise UserError("no task had anything to score", file=source.root.path, code=ExitCode.NOTHING_TO_SCORE)
         blind = {}
-        for summary in summaries:
+        for summary in summaries if control is None else ():
             if adapter.role == baseline.ROLE:
                 baseline.keep(folder, summary.task)
                 continue
@@ -131,6 +148,32 @@ def run(
         told = f"{errors} of {planned} predictions ended as errors, over the budget of {max_errors:g}"
         warn(f"{told}; the reasons are in predictions.jsonl")
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
+
+
+def compare_with_plain(
+    summaries: list[TaskSummary], folder: RunFolder, against: RunFolder | None, default: Path, settings: Settings
+) -> list[TaskSummary]:
+    """The summaries with their drops. Without ``against`` the default folder is tried, and what it lacks only noted."""
+    from m3dbench import registry
+    from m3dbench.cli.console import warn
+    from m3dbench.runs import drops
+    from m3dbench.runs.engine import make_metrics
+    from m3dbench.runs.folder import RunFolder
+
+    if against is None and not (default / "run.json").is_file():
+        warn(f"no drop is shown: there is no plain run at {default}; {drops.AGAIN} (or give --against RUN)")
+        return summaries
+    compared = []
+    for summary in summaries:
+        metrics = make_metrics(registry.create("tasks", summary.task), settings)
+        try:
+            compared.append(drops.add(summary, folder, against or RunFolder.open(default), metrics))
+        except UserError as error:
+            if against is not None:
+                raise
+            warn(f"{summary.task}: no drop is shown: {error.message} ({default})")
+            compared.append(summary)
+    return compared
 
 
 def choose_tasks(adapter: Adapter, wanted: str) -> tuple[list[str], list[str]]:
