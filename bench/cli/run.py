@@ -94,6 +94,9 @@ def run(
     if batch_size is not None:
         adapter.batch_size = batch_size
     chosen, skipped = choose_tasks(adapter, task)
+    if control is not None and task == "all":
+        skipped = sorted({*skipped, *(name for name in chosen if not moved_by(control.value, name))})
+        chosen = [name for name in chosen if name not in skipped]
     if against is not None and control is None:
         raise UserError("--against needs a --control", field="--against", fix="add --control, or leave --against out")
     settings = Settings(
@@ -139,7 +142,8 @@ def run(
                 blind[summary.task] = values
     show_summary(summaries, blind)
     if skipped:
-        console.print(f"Not supported by {model}: {', '.join(skipped)}", style="dim", highlight=False)
+        by = model if control is None else f"{model} or control {control.value}"
+        console.print(f"Not supported by {by}: {', '.join(skipped)}", style="dim", highlight=False)
     console.print(f"Wrote {folder.path}: summary.json, and per task manifest, predictions and scores", **PLAIN)
     console.print(f"Next: python -c \"import m3dbench; print(m3dbench.load_run('{folder.path}').values())\"", **PLAIN)
     errors = sum(summary.predictions["error"] for summary in summaries)
@@ -148,6 +152,14 @@ def run(
         told = f"{errors} of {planned} predictions ended as errors, over the budget of {max_errors:g}"
         warn(f"{told}; the reasons are in predictions.jsonl")
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
+
+
+def moved_by(control: str, task: str) -> bool:
+    """Whether the task has what the control changes."""
+    from m3dbench import registry
+    from m3dbench.runs.control import applies
+
+    return applies(control, registry.load("tasks", task).answer)
 
 
 def compare_with_plain(
