@@ -25,9 +25,6 @@ from m3dbench.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from m3dbench.adapter import Adapter
-    from m3dbench.runs.engine import Settings
-    from m3dbench.runs.folder import RunFolder
-    from m3dbench.runs.summary import TaskSummary
 
 
 def run(
@@ -83,6 +80,7 @@ def run(
     from m3dbench import registry
     from m3dbench.cli.console import PLAIN, Bars, warn
     from m3dbench.cli.console import out as console
+    from m3dbench.cli.controls import compare_with_plain, moved_by
     from m3dbench.cli.table import show_summary
     from m3dbench.data.phantom.cache import default_phantom
     from m3dbench.runs import baseline, lock
@@ -152,40 +150,6 @@ def run(
         told = f"{errors} of {planned} predictions ended as errors, over the budget of {max_errors:g}"
         warn(f"{told}; the reasons are in predictions.jsonl")
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
-
-
-def moved_by(control: str, task: str) -> bool:
-    """Whether the task has what the control changes."""
-    from m3dbench import registry
-    from m3dbench.runs.control import applies
-
-    return applies(control, registry.load("tasks", task).answer)
-
-
-def compare_with_plain(
-    summaries: list[TaskSummary], folder: RunFolder, against: RunFolder | None, default: Path, settings: Settings
-) -> list[TaskSummary]:
-    """The summaries with their drops. Without ``against`` the default folder is tried, and what it lacks only noted."""
-    from m3dbench import registry
-    from m3dbench.cli.console import warn
-    from m3dbench.runs import drops
-    from m3dbench.runs.engine import make_metrics
-    from m3dbench.runs.folder import RunFolder
-
-    if against is None and not (default / "run.json").is_file():
-        warn(f"no drop is shown: there is no plain run at {default}; {drops.AGAIN} (or give --against RUN)")
-        return summaries
-    compared = []
-    for summary in summaries:
-        metrics = make_metrics(registry.create("tasks", summary.task), settings)
-        try:
-            compared.append(drops.add(summary, folder, against or RunFolder.open(default), metrics))
-        except UserError as error:
-            if against is not None:
-                raise
-            warn(f"{summary.task}: no drop is shown: {error.message} ({default})")
-            compared.append(summary)
-    return compared
 
 
 def choose_tasks(adapter: Adapter, wanted: str) -> tuple[list[str], list[str]]:

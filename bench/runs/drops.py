@@ -13,6 +13,7 @@ from m3dbench.data.manifest import canonical
 from m3dbench.errors import UserError
 from m3dbench.metrics.core import FloatArray, Metric, Statistics
 from m3dbench.runs import jsonl
+from m3dbench.runs.control import PERMUTE_CHOICES
 from m3dbench.runs.engine import write_summary
 from m3dbench.runs.folder import RunFolder, TaskFolder
 from m3dbench.runs.scoring import Metrics
@@ -83,6 +84,10 @@ def _check(run: RunFolder, against: RunFolder, task: str) -> None:
     for field in SAME:
         if canonical(ours["resume"].get(field)) != canonical(theirs["resume"].get(field)):
             raise _unlike(against, field)
+    same_requests = ours["resume"]["control"] != PERMUTE_CHOICES
+    for field in ("manifest", "requests") if same_requests else ():
+        if ours["comparable"][field] != theirs["comparable"][field]:
+            raise _unlike(against, f"the samples (hash of {field})")
     for scoring, signatures in ours["comparable"]["scoring"].items():
         judged = theirs["comparable"]["scoring"].get(scoring, {})
         for metric, signature in signatures.items():

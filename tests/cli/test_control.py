@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -133,6 +134,19 @@ def test_permuted_choices_move_letters_and_not_texts(runs: Path, m3dbench: Comma
     assert {task for task, _, _ in found} == {"vqa_closed"}
     assert found["vqa_closed", "corrected", "accuracy"]["control"] == 1.0
     assert found["vqa_closed", "corrected", "accuracy"]["drop"] == 0.0
+
+
+def test_a_plain_run_on_other_data_is_no_comparison(
+    runs: Path, m3dbench: Command, phantom: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "other"
+    shutil.copytree(phantom, data)
+    table = data / "M3D-VQA" / "M3D_VQA_test.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("Which contrast", "What contrast"), encoding="utf-8")
+    arguments = ["--model", "blind", "--task", "vqa_closed", "--data", data, "--control", "blank"]
+    against = runs / "runs" / "blind-phantom"
+    done = m3dbench("run", *arguments, "--out", tmp_path / "r", "--against", against, code=2)
+    assert "more than the control: the samples" in done.stderr
 
 
 @pytest.mark.parametrize(
