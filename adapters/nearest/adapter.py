@@ -15,6 +15,7 @@ from m3dbench.data.sample import Request, Sample
 from m3dbench.metrics.boxes import box_iou
 
 REGIONS = "regions"
+REFERRING = ("locate", "segment")
 
 
 class Nearest(Adapter):
@@ -22,14 +23,14 @@ class Nearest(Adapter):
 
     Reports: that of the nearest train volume. VQA: the answer to the same question on the nearest volume that was asked
     it, among the offered ones where there are options; the blind prior for a question never asked. REC and
-    segmentation: the class's box or mask in the nearest volume annotated for it. REG: the class whose box in the
-    nearest volume overlaps most. ``train_volumes`` bounds the volumes read of each sub-dataset, in the order of the
-    train split.
+    segmentation: the class's box or mask in the nearest volume annotated for it; where a question names no class, what
+    was referred to in the nearest volume. REG: the class whose box in the nearest volume overlaps most.
+    ``train_volumes`` bounds the volumes read of each sub-dataset, in the order of the train split.
     """
 
     name = "nearest"
     version = "1.0"
-    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic"})
+    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec", "seg_semantic", "seg_referring"})
 
     def __init__(self, *, train_volumes: int = 500) -> None:
         self._train_volumes = train_volumes
@@ -50,7 +51,7 @@ class Nearest(Adapter):
             self._library.add(sample, known, _topics(sample, known))
             if sample.request.description:
                 self._described[sample.request.description] = known.reference.names[0]
-            if not known.reference.names:
+            if not known.reference.names and context.answer in ("choice", "text"):
                 self._prior.learn(sample, known)
         self._library.settle()
         self._prior.settle()
@@ -92,26 +93,30 @@ class Nearest(Adapter):
         return Prediction(query.id, text=entries[0].known.reference.text)
 
     def _locate(self, query: Query) -> Prediction:
-        entries = self._nearest(query, self._class(query.request))
+        entries = self._referred(query)
         box = entries[0].known.reference.box if entries else None
         return Prediction(query.id, box=box, absent=box is None)
 
     def _segment(self, query: Query) -> Prediction:
-        entries = self._nearest(query, self._class(query.request))
+        entries = self._referred(query)
         mask = entries[0].known.mask() if entries else None
         if mask is None or not mask.any():
             return Prediction(query.id, absent=True)
         return Prediction(query.id, mask=fitted(mask, query.grid()))
 
-    def _class(self, request: Request) -> str:
-        return request.target or self._described.get(request.description, "")
+    def _referred(self, query: Query) -> list[Entry]:
+        request = query.request
+        if not request.question:
+            return self._nearest(query, request.target or self._described.get(request.description, ""))
+        return self._nearest(query, _question(request)) or self._nearest(query, REGIONS)
 
 
 def _topics(sample: Sample, known: Known) -> list[str]:
     """What a train sample can answer: a class's place, what lies in a box too, else a question or the report."""
-    if not known.reference.names:
-        return [_question(sample.request)]
-    return [known.reference.names[0], *([REGIONS] if sample.request.box is not None else [])]
+    request = sample.request
+    if known.reference.names:
+        return [known.reference.names[0], *([REGIONS] if request.box is not None else [])]
+    return [_question(request), *([REGIONS] if request.kind in REFERRING else [])]
 
 
 def _question(request: Request) -> str:

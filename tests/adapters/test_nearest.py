@@ -149,6 +149,17 @@ def test_a_region_is_named_by_the_nearest_volumes_best_box() -> None:
     assert adapter.predict([query("high", asked)])[0].text == "liver high"
 
 
+def test_a_question_that_names_no_class_gets_what_the_nearest_volume_was_asked_for() -> None:
+    def referring(name: str, kind: str) -> list[Sample]:
+        return [sample(name, 0, Request("segment", question=f"Where is the {kind} lamp?"), Reference())]
+
+    adapter = prepared(Shelf(referring), "mask", "seg_referring")
+    for question in ("Where is the side lamp?", "What shines?"):
+        mask = adapter.predict([query("side", Request("segment", question=question))])[0].mask
+        assert mask is not None
+        assert (mask == (volume("side", 0)[0] > 0.5)).all()
+
+
 def test_features_are_block_means_and_quantiles_on_any_grid() -> None:
     ramp = np.broadcast_to(np.arange(16, dtype=np.float32)[:, None, None], (16, 24, 3))[np.newaxis]
     features = describe(ramp)
