@@ -35,10 +35,14 @@ class Query:
 
 @dataclass(frozen=True)
 class Known:
-    """A reference in full, its mask loaded on demand: for train splits, and for adapters that read references."""
+    """A reference in full, for train splits and for adapters that read references.
+
+    ``mask()`` (D, H, W) and ``volume()`` (as in ``Query``) load on demand and raise DataError when the file is broken.
+    """
 
     reference: Reference
     mask: Callable[[], npt.NDArray[np.bool_]]
+    volume: Callable[[], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)

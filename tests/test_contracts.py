@@ -310,5 +310,5 @@ def test_the_three_sets_of_facts(phantom: Path, tmp_path: Path) -> None:
     assert {"model", "adapter_version", "model_facts", "task_version", "manifest", "seed", "batch_size"} <= set(
         facts["resume"]
     )
-    assert set(facts["comparable"]) == {"task", "task_version", "manifest", "requests", "scoring"}
+    assert set(facts["comparable"]) == {"control", "task", "task_version", "manifest", "requests", "scoring"}
     assert facts["recorded"]["libraries"]["numpy"] == np.__version__

@@ -34,7 +34,7 @@ class Prior(ABC):
     def answer(self, query: Query) -> Prediction: ...
 
 
-def _question_key(question: str) -> str:
+def question_key(question: str) -> str:
     """Questions that differ only in numbers, case or punctuation ask the same."""
     return " ".join(re.findall(r"[a-z]+", question.lower()))
 
@@ -48,12 +48,12 @@ class ChoicePrior(Prior):
 
     def learn(self, sample: Sample, known: Known) -> None:
         text = known.reference.text.lower()
-        for key in ("", _question_key(sample.request.question)):
+        for key in ("", question_key(sample.request.question)):
             self._answers[key][text] += 1
         self._letters[known.reference.choice] += 1
 
     def answer(self, query: Query) -> Prediction:
-        seen = self._answers.get(_question_key(query.request.question), Counter())
+        seen = self._answers.get(question_key(query.request.question), Counter())
         overall = self._answers[""]
         choices = query.request.choices
         best = max(
@@ -73,7 +73,7 @@ class TextPrior(Prior):
 
     def learn(self, sample: Sample, known: Known) -> None:
         text = known.reference.text
-        self._answers[_question_key(sample.request.question)][text] += 1
+        self._answers[question_key(sample.request.question)][text] += 1
         if len(self._pool) < TYPICAL_POOL and text not in self._pool:
             self._pool.append(text)
 
@@ -81,7 +81,7 @@ class TextPrior(Prior):
         self._typical = _most_typical(self._pool)
 
     def answer(self, query: Query) -> Prediction:
-        seen = self._answers.get(_question_key(query.request.question)) if query.request.question else None
+        seen = self._answers.get(question_key(query.request.question)) if query.request.question else None
         text = max(sorted(seen), key=lambda answer: seen[answer]) if seen else self._typical
         return Prediction(query.id, text=text)
 
@@ -183,7 +183,7 @@ class MaskPrior(Prior):
         frequency = self._sums[name]
         size = round(float(frequency.sum()) / self._present[name])
         cut = np.partition(frequency.ravel(), -size)[-size]
-        return Prediction(query.id, mask=_fitted(frequency >= max(cut, 1), query.grid()))
+        return Prediction(query.id, mask=fitted(frequency >= max(cut, 1), query.grid()))
 
 
 class EmbeddingPrior(Prior):
@@ -199,7 +199,7 @@ class EmbeddingPrior(Prior):
         return Prediction(query.id, image_embedding=same, text_embedding=same)
 
 
-def _fitted(mask: npt.NDArray[np.bool_], grid: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
+def fitted(mask: npt.NDArray[np.bool_], grid: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
     """The mask on another grid, nearest voxel."""
     if mask.shape == grid:
         return mask

@@ -44,6 +44,21 @@ TemplatesOption = Annotated[
 PromptVariants = Annotated[
     int, typer.Option(min=1, help="Ask each sample in N wordings, and show how far the values lie apart.")
 ]
+
+
+class ControlChoice(StrEnum):
+    """What the model is shown instead (``m3dbench.runs.control``)."""
+
+    BLANK = "blank"
+    SWAP = "swap"
+    SHUFFLE_SLICES = "shuffle-slices"
+    PERMUTE_CHOICES = "permute-choices"
+
+
+ControlOption = Annotated[
+    ControlChoice | None,
+    typer.Option(help="Show the model something else, and measure how far its values drop (docs/controls.md)."),
+]
 ScoringOption = Annotated[
     ScoringChoice, typer.Option(help="Scoring rules: what the paper means, what its scripts do, or both.")
 ]

@@ -10,6 +10,7 @@ import typer
 from m3dbench.cli.options import (
     BertLayer,
     BertModel,
+    ControlOption,
     DataOption,
     MetricNames,
     MetricOptions,
@@ -37,7 +38,8 @@ def run(
     task: Annotated[str, typer.Option(help="Task, several with commas, or `all` that the model can do.")] = "all",
     data: DataOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Run folder; runs/MODEL-DATA if omitted. An unfinished one is resumed.")
+        Path | None,
+        typer.Option(help="Run folder; runs/MODEL-DATA[-CONTROL] if omitted. An unfinished one is resumed."),
     ] = None,
     test_set: Annotated[
         str, typer.Option(help="Test set: test, test1k, test5k, ... as the data set names them.")
@@ -51,6 +53,11 @@ def run(
     requests: RequestsOption = RequestsChoice.DEFAULT,
     templates: TemplatesOption = None,
     prompt_variants: PromptVariants = 1,
+    control: ControlOption = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Plain run that a --control is compared with; the default folder's if omitted."),
+    ] = None,
     model_option: Annotated[
         list[str] | None,
         typer.Option("--model-option", "-o", metavar="KEY=VALUE", help="An option of the adapter; may be repeated."),
@@ -82,6 +89,7 @@ def run(
     from m3dbench import registry
     from m3dbench.cli.console import PLAIN, Bars, warn
     from m3dbench.cli.console import out as console
+    from m3dbench.cli.controls import compare_with_plain, moved_by
     from m3dbench.cli.table import show_summary
     from m3dbench.data.phantom.cache import default_phantom
     from m3dbench.runs import baseline, lock
@@ -93,6 +101,11 @@ def run(
     if batch_size is not None:
         adapter.batch_size = batch_size
     chosen, skipped = choose_tasks(adapter, task)
+    if control is not None and task == "all":
+        skipped = sorted({*skipped, *(name for name in chosen if not moved_by(control.value, name))})
+        chosen = [name for name in chosen if name not in skipped]
+    if against is not None and control is None:
+        raise UserError("--against needs a --control", field="--against", fix="add --control, or leave --against out")
     settings = Settings(
         split=test_set,
         parts=tuple(datasets.split(",")) if datasets else None,
@@ -103,11 +116,14 @@ def run(
         scorings=scorings(scoring),
         metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
         extra_metrics=tuple(metric or ()),
+        control=control.value if control is not None else "",
         predict=PredictOptions(fail_fast=fail_fast, retry_errors=retry_errors),
     )
     with Bars() as bars:
         source = open_data(data if data is not None else default_phantom(bars))
-        folder = RunFolder.create(out or Path("runs") / f"{model}-{source.root.path.resolve().name}")
+        plain = Path("runs") / f"{model}-{source.root.path.resolve().name}"
+        folder = RunFolder.create(out or plain.with_name("-".join(filter(None, (plain.name, settings.control)))))
+        comparison = RunFolder.open(against) if against is not None else None
         summaries = []
         with lock.hold(folder.path, take_over=take_over):
             folder.begin()
@@ -118,11 +134,13 @@ def run(
                     if task != "all" or error.code is not ExitCode.NOTHING_TO_SCORE:
                         raise
                     warn(f"{name}: {error.message}")
+            if control is not None:
+                summaries = compare_with_plain(summaries, folder, comparison, plain, settings)
             folder.merge_summaries()
         if not summaries:
             raise UserError("no task had anything to score", file=source.root.path, code=ExitCode.NOTHING_TO_SCORE)
         blind = {}
-        for summary in summaries:
+        for summary in summaries if control is None else ():
             if adapter.role == baseline.ROLE:
                 baseline.keep(folder, summary.task)
                 continue
@@ -135,7 +153,8 @@ def run(
     for note in wording_notes(settings, chosen):
         warn(note)
     if skipped:
-        console.print(f"Not supported by {model}: {', '.join(skipped)}", style="dim", highlight=False)
+        by = model if control is None else f"{model} or control {control.value}"
+        console.print(f"Not supported by {by}: {', '.join(skipped)}", style="dim", highlight=False)
     console.print(f"Wrote {folder.path}: summary.json, and per task manifest, predictions and scores", **PLAIN)
     console.print(f"Next: python -c \"import m3dbench; print(m3dbench.load_run('{folder.path}').values())\"", **PLAIN)
     errors = sum(summary.predictions["error"] for summary in summaries)

@@ -10,11 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from m3dbench.cli.console import out
+from m3dbench.cli.drop_table import UNDEFINED, drop_columns, drop_notes
 from m3dbench.runs.summary import Macro, MetricSummary, TaskSummary, Value, worst_strata
 from m3dbench.stats.intervals import Interval
 from m3dbench.task import SCORINGS, Scoring
 
-UNDEFINED = "–"
 LESS_NEEDED = ("macro", "blind", "chance", "upstream")
 """Columns that a narrow terminal loses first; values, intervals and counts always stay."""
 WORST = 5
@@ -26,7 +26,8 @@ def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[s
     for summary in summaries:
         where = escape(f"{summary.model} on {summary.data} {summary.test_set}")
         size = f"{summary.samples:,} samples, {summary.cases:,} cases"
-        out.print(f"[bold]{escape(summary.title)}[/]  {where}  ·  {size}", highlight=False, soft_wrap=True)
+        shown = f"  ·  [bold]control: {escape(summary.control.name)}[/]" if summary.control else ""
+        out.print(f"[bold]{escape(summary.title)}[/]  {where}  ·  {size}{shown}", highlight=False, soft_wrap=True)
         table, left_out = _table(summary, blind.get(summary.task))
         out.print(table)
         if worst := _worst(summary):
@@ -41,20 +42,7 @@ def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[s
 
 def _table(summary: TaskSummary, blind: Mapping[str, Any] | None) -> tuple[Table, list[str]]:
     """The table, and the names of the columns that a narrow terminal has no room for."""
-    names = list(dict.fromkeys(item.metric for item in summary.metrics))
-    found = {(item.metric, item.scoring): item for item in summary.metrics}
-    columns = {
-        "metric": [_name(name, summary.primary, found) for name in names],
-        "corrected": [_value(found.get((name, "corrected"))) for name in names],
-        "95% interval": [_interval(_micro(found.get((name, "corrected")))) for name in names],
-        "macro": [_macro(found.get((name, "corrected"))) for name in names],
-        "upstream": [_value(found.get((name, "upstream"))) for name in names],
-        "chance": [_chance(found.get((name, "corrected"))) for name in names],
-        "blind": [_of_blind(blind, name) for name in names],
-        "scored/n": [_counts(found.get((name, "corrected")) or found.get((name, "upstream"))) for name in names],
-        "failed": [_count(found, name, "n_failed") for name in names],
-        "unscored": [_count(found, name, "n_unscored") for name in names],
-    }
+    columns = drop_columns(summary) or _columns(summary, blind)
     told = {
         title: cells
         for title, cells in columns.items()
@@ -68,6 +56,23 @@ def _table(summary: TaskSummary, blind: Mapping[str, Any] | None) -> tuple[Table
             del told[title]
             table = _laid_out(told)
     return table, left_out
+
+
+def _columns(summary: TaskSummary, blind: Mapping[str, Any] | None) -> dict[str, list[str]]:
+    names = list(dict.fromkeys(item.metric for item in summary.metrics))
+    found = {(item.metric, item.scoring): item for item in summary.metrics}
+    return {
+        "metric": [_name(name, summary.primary, found) for name in names],
+        "corrected": [_value(found.get((name, "corrected"))) for name in names],
+        "95% interval": [_interval(_micro(found.get((name, "corrected")))) for name in names],
+        "macro": [_macro(found.get((name, "corrected"))) for name in names],
+        "upstream": [_value(found.get((name, "upstream"))) for name in names],
+        "chance": [_chance(found.get((name, "corrected"))) for name in names],
+        "blind": [_of_blind(blind, name) for name in names],
+        "scored/n": [_counts(found.get((name, "corrected")) or found.get((name, "upstream"))) for name in names],
+        "failed": [_count(found, name, "n_failed") for name in names],
+        "unscored": [_count(found, name, "n_unscored") for name in names],
+    }
 
 
 def _laid_out(columns: Mapping[str, list[str]]) -> Table:
@@ -118,7 +123,7 @@ def _worst(summary: TaskSummary) -> Table | None:
 
 
 def _notes(summary: TaskSummary) -> list[str]:
-    notes = []
+    notes = drop_notes(summary)
     if summary.data == "phantom":
         notes.append("Embedded phantom data: for trying things out, not for a leaderboard.")
     if summary.role == "oracle":

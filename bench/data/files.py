@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +17,7 @@ from m3dbench.errors import DataError, UserError
 
 Volume = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+Change = Callable[[FileRef, Volume], Volume]
 
 
 def inside(root: Path, path: str) -> Path:
@@ -99,10 +101,14 @@ def load_mask(root: Path, ref: MaskRef) -> Mask:
 
 
 class DataFiles:
-    """The array files of one data root, with the last few volumes kept, since questions on one volume come in a row."""
+    """The array files of one data root, with the last few volumes kept, since questions on one volume come in a row.
 
-    def __init__(self, root: Path, keep: int = 4) -> None:
+    ``change`` replaces the voxels of a volume, but not its grid, once it has passed the checks of loading.
+    """
+
+    def __init__(self, root: Path, keep: int = 4, change: Change = lambda _, volume: volume) -> None:
         self.root = root
+        self._change = change
         self._keep = keep
         self._volumes: OrderedDict[str, Volume] = OrderedDict()
         self._spacing: tuple[str, tuple[float, float, float] | None] | None = None
@@ -112,7 +118,7 @@ class DataFiles:
         if ref is None:
             raise DataError("the sample names no volume", fix="give --data DIR")
         if ref.path not in self._volumes:
-            volume = load_volume(self.root, ref)
+            volume = self._change(ref, load_volume(self.root, ref))
             volume.flags.writeable = False
             self._volumes[ref.path] = volume
             while len(self._volumes) > self._keep:

@@ -20,14 +20,14 @@ from m3dbench.errors import ExitCode, UserError
 from m3dbench.metrics.core import Metric
 from m3dbench.metrics.pairs import DEFAULT_GRID
 from m3dbench.progress import Progress, Silent
-from m3dbench.runs import facts, jsonl
+from m3dbench.runs import control, facts, jsonl
 from m3dbench.runs.folder import SCHEMA, RunFolder, TaskFolder
 from m3dbench.runs.gallery import Gallery
 from m3dbench.runs.journal import Rows
 from m3dbench.runs.pairs import PairMaker, stored_masks
 from m3dbench.runs.predict import PredictOptions, predict
 from m3dbench.runs.scoring import Metrics, score
-from m3dbench.runs.summary import TaskSummary, count_statuses, summarise
+from m3dbench.runs.summary import ControlSummary, TaskSummary, count_statuses, summarise
 from m3dbench.task import SCORINGS, Asking, Scoring, Task
 from m3dbench.wording import Wordings
 
@@ -39,6 +39,7 @@ class Settings:
     split: test set by name. parts: sub-datasets, None for the task's default. limit: the first n samples.
     words: how samples are worded. variants: wordings a sample, of those that a task has.
     metric_options: metric entry point -> keyword options. extra_metrics: further names, judged under ``corrected``.
+    control: one of ``m3dbench.runs.control.CONTROLS``, empty for the plain run.
     """
 
     split: str = "test"
@@ -50,6 +51,7 @@ class Settings:
     scorings: tuple[Scoring, ...] = SCORINGS
     metric_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     extra_metrics: tuple[str, ...] = ()
+    control: str = ""
     predict: PredictOptions = field(default_factory=PredictOptions)
 
     def asked(self, parts: Collection[str] | None) -> dict[str, Any]:
@@ -62,6 +64,7 @@ class Settings:
             "requests": self.words.requests,
             "templates": self.words.digest,
             "prompt_variants": self.variants,
+            "control": self.control,
         }
 
 
@@ -99,6 +102,7 @@ def run_task(
 ) -> TaskSummary:
     """Predict and score one task; the caller holds the folder's lock. Resumes what an earlier start left."""
     progress = progress or Silent()
+    control.check(settings.control, task.name, task.answer)
     files = DataFiles(source.root.path)
     ask = Asking(settings.seed, files.mask, settings.words)
     variants = variant_count(task, settings.words, settings.variants)
@@ -109,7 +113,8 @@ def run_task(
     folder = TaskFolder(run.path / task.name)
     folder.path.mkdir(exist_ok=True)
     with progress.stage(f"{task.name}: test set", limit) as advance:
-        samples = samples_of(task, source, settings.split, ask, parts, variants)
+        questions = control.asked(settings.control, source, settings.seed)
+        samples = samples_of(task, questions, settings.split, ask, parts, variants)
         draft = write_manifest(samples, folder.path / "manifest.next.jsonl", limit=limit, advance=lambda _: advance(1))
     resume = facts.of_predictions(task, adapter, draft, settings.asked(parts))
     earlier = run.earlier(task.name)
@@ -122,8 +127,9 @@ def run_task(
     manifest = replace(draft, path=folder.manifest)
     draft.path.replace(manifest.path)
     try:
+        seen = control.shown(settings.control, files, manifest, settings.seed)
         with progress.stage(f"{task.name}: preparing {adapter.name}", None):
-            adapter.prepare(_context(task, adapter, source, settings, manifest, files, ask, parts))
+            adapter.prepare(_context(task, adapter, source, settings, manifest, files, seen, ask, parts))
     except UserError:
         if earlier is None:
             manifest.path.unlink()
@@ -136,15 +142,18 @@ def run_task(
         "data_root": str(source.root.path.resolve()),
         "model": adapter.name,
         "role": adapter.role,
+        **({"control": settings.control} if settings.control else {}),
     }
-    comparable = facts.of_scores(task.name, task.version, manifest.comparable, manifest.information, metrics)
+    comparable = facts.of_scores(
+        task.name, task.version, manifest.comparable, manifest.information, metrics, settings.control
+    )
     recorded = {"libraries": facts.libraries(), "model": dict(adapter.recorded())}
     if left_out:
         recorded["templates_never_drawn"] = left_out
     known = facts.Facts(resume, comparable, recorded)
     run.record(task.name, known, status="running", folder=task.name, about=about)
     with progress.stage(f"{task.name}: predicting", manifest.samples) as advance:
-        predict(task, adapter, manifest, files, folder, settings.predict, advance)
+        predict(task, adapter, manifest, seen, folder, settings.predict, advance)
     summary = score_task(task, manifest, files, folder, metrics, about, progress=progress)
     run.record(task.name, known, status="complete", folder=task.name, about=about)
     return summary
@@ -198,14 +207,20 @@ def score_task(
             ids=dict(ids or {}),
             metrics=summarise(tallies, task.macro, _variants_of(manifest)),
             excluded=dict(sorted(excluded.items())),
+            control=ControlSummary(str(about["control"])) if about.get("control") else None,
         )
-    jsonl.write_document(folder.summary, {"schema": SCHEMA, "tasks": {task.name: summary.to_json()}})
+    write_summary(folder, summary)
     return summary
 
 
 def _variants_of(manifest: Manifest) -> str:
     """The stratum dimension of the wordings, empty where each sample has one."""
     return DIMENSION if next(iter(manifest)).base else ""
+
+
+def write_summary(folder: TaskFolder, summary: TaskSummary) -> None:
+    """Replace a task's ``summary.json``, atomically."""
+    jsonl.write_document(folder.summary, {"schema": SCHEMA, "tasks": {summary.task: summary.to_json()}})
 
 
 def _context(
@@ -215,17 +230,24 @@ def _context(
     settings: Settings,
     manifest: Manifest,
     files: DataFiles,
+    seen: DataFiles,
     ask: Asking,
     parts: Collection[str] | None,
 ) -> Context:
-    def reveal(sample: Sample) -> Known:
-        return Known(sample.reference, lambda: files.mask(sample.reference.mask))
+    """``files`` are the train split's, ``seen`` the test set's as a control shows them."""
+
+    def reveal(sample: Sample, files: DataFiles) -> Known:
+        return Known(
+            sample.reference,
+            mask=lambda: files.mask(sample.reference.mask),
+            volume=lambda: files.volume(sample.volume),
+        )
 
     def train() -> Iterator[tuple[Sample, Known]]:
         empty = True
         for sample in samples_of(task, source, "train", ask, parts):
             empty = False
-            yield sample, reveal(sample)
+            yield sample, reveal(sample, files)
         if empty:
             raise UserError(
                 f"{adapter.name} learns from a train split, and the data has none for {task.name}",
@@ -238,7 +260,7 @@ def _context(
 
     def known(sample_id: str) -> Known:
         if not revealed:
-            revealed.update((sample.id, reveal(sample)) for sample in manifest)
+            revealed.update((sample.id, reveal(sample, seen)) for sample in manifest)
         return revealed[sample_id]
 
     return Context(task.name, task.answer, settings.seed, train, known if adapter.reads_reference else None)

@@ -64,10 +64,16 @@ def of_predictions(task: Task[Any], adapter: Adapter, manifest: Manifest, asked:
 
 
 def of_scores(
-    task_name: str, task_version: str, comparable: str, information: str, metrics: Mapping[Scoring, list[Metric]]
+    task_name: str,
+    task_version: str,
+    comparable: str,
+    information: str,
+    metrics: Mapping[Scoring, list[Metric]],
+    control: str = "",
 ) -> dict[str, Any]:
     """The comparable set."""
     return {
+        "control": control,
         "task": task_name,
         "task_version": task_version,
         "manifest": comparable,

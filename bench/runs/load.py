@@ -48,11 +48,15 @@ class Run:
         return self._frame(task, lambda folder: folder.scores, lambda row: row)
 
     def values(self) -> pd.DataFrame:
-        """The summary as a table: one row per task, scoring, metric and subset (empty dimension: all samples)."""
+        """The summary as a table: one row per task, scoring, metric and subset (empty dimension: all samples).
+
+        ``control`` names what the model was shown instead of the data, empty for results.
+        """
         rows = []
         for task, summary in self.summary["tasks"].items():
+            control = (summary.get("control") or {}).get("name", "")
             for metric in summary["metrics"]:
-                key = {"task": task, "scoring": metric["scoring"], "metric": metric["metric"]}
+                key = {"task": task, "control": control, "scoring": metric["scoring"], "metric": metric["metric"]}
                 rows.append({**key, "dimension": "", "stratum": "", **_flat_value(metric["micro"])})
                 if metric["macro"]:
                     macro = {"dimension": metric["macro"]["dimension"], "stratum": "(macro)"}

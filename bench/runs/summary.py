@@ -82,11 +82,39 @@ class MetricSummary:
 
 
 @dataclass(frozen=True)
+class Drop:
+    """A metric on the plain run less the same on a control, over the samples with statistics in both.
+
+    drop = plain - control; None where undefined. ``interval``: over cases, of the drop.
+    """
+
+    metric: str
+    scoring: Scoring
+    plain: float | None
+    control: float | None
+    drop: float | None
+    interval: Interval | None
+    n_samples: int
+    n_cases: int
+
+
+@dataclass(frozen=True)
+class ControlSummary:
+    """A control and what it costs. against: the plain run's folder, empty where there was none to compare with."""
+
+    name: str
+    against: str = ""
+    drops: tuple[Drop, ...] = ()
+
+
+@dataclass(frozen=True)
 class TaskSummary:
     """Everything a leaderboard or a comparison reads of a task's run.
 
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. excluded: why ``corrected``
     scoring leaves samples out -> how many.
+    predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. control: set where the
+    model was shown something else than the data; such values are no results.
     """
 
     task: str
@@ -103,6 +131,7 @@ class TaskSummary:
     ids: Mapping[str, int]
     metrics: tuple[MetricSummary, ...]
     excluded: Mapping[str, int] = field(default_factory=dict)
+    control: ControlSummary | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
