@@ -26,8 +26,9 @@ class Nearest(Adapter):
     Reports: that of the nearest train volume. VQA: the answer to the same question on the nearest volume that was asked
     it, among the offered ones where there are options; the blind prior for a question never asked. REC and
     segmentation: the class's box or mask in the nearest volume annotated for it; where a question names no class, what
-    was referred to in the nearest volume. Retrieval: the report of the nearest volume, as words. REG: the class whose box in the nearest volume overlaps most.
-    ``train_volumes`` bounds the volumes read of each sub-dataset, in the order of the train split.
+    was referred to in the nearest volume. REG: the class whose box in the nearest volume overlaps most. Retrieval: the
+    report of the nearest volume, as words. ``train_volumes`` bounds the volumes read of each sub-dataset, in the order
+    of the train split.
     """
 
     name = "nearest"
