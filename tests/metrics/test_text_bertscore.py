@@ -117,11 +117,12 @@ def test_a_broken_encoder_is_unscored(tmp_path: Path) -> None:
     assert str(tmp_path) in outcome.reason
 
 
-def test_without_the_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
     monkeypatch.setitem(sys.modules, "torch", None)
     encoder.load_encoder.cache_clear()
     try:
-        outcome = one(bertscore.bertscore_f1(model="some-encoder", layer=1, device="cpu"), "a", "b")
+        outcome = one(bertscore.bertscore_f1(model=str(tmp_path), layer=1, device="cpu"), "a", "b")
     finally:
         encoder.load_encoder.cache_clear()
     assert outcome.status == "unscored"

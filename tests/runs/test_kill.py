@@ -22,6 +22,8 @@ def start(phantom: Path, out: Path, environment: dict[str, str]) -> subprocess.P
         "random",
         "--task",
         "seg_semantic,rec,retrieval,vqa_closed",
+        "--limit",
+        "40",
         "--data",
         str(phantom),
         "--out",
