@@ -123,7 +123,8 @@ def test_soft_probabilities_and_the_smoothing_term_are_told_apart() -> None:
 
 
 @given(
-    st.sampled_from(["A", "B", "E"]), st.sampled_from(["A", "B.", "(a)", "a or b", "CTA.", "liver", "B. liver", "", "E."])
+    st.sampled_from(["A", "B", "E"]),
+    st.sampled_from(["A", "B.", "(a)", "a or b", "CTA.", "liver", "B. liver", "", "E."]),
 )
 def test_every_disagreement_of_choices_has_a_cause(answer: str, text: str) -> None:
     pair = ChoicePair(text, answer, {"A": "spleen", "B": "liver", "C": "both"})
@@ -131,7 +132,9 @@ def test_every_disagreement_of_choices_has_a_cause(answer: str, text: str) -> No
     assert quirk in ({"Q-VQA-3"} if answer == "E" else {"", "Q-VQA-1"})
 
 
-WORDS = st.lists(st.sampled_from(["Axial", "axial.", "axial", "the", "The", "CT", "-", "...", "<skipped>", "\n"]), max_size=8)
+WORDS = st.lists(
+    st.sampled_from(["Axial", "axial.", "axial", "the", "The", "CT", "-", "...", "<skipped>", "\n"]), max_size=8
+)
 
 
 @given(WORDS, WORDS)

@@ -39,7 +39,9 @@ EMPTY_QUIRK = "Q-TXT-5"
 """A text without a token: the reference crashes or gives 0 where this project says ``not_applicable``."""
 
 
-def upstream(score: Callable[[str, str], float], tokens: Callable[[str], object] = str) -> Callable[[TextPair], Outcome]:
+def upstream(
+    score: Callable[[str, str], float], tokens: Callable[[str], object] = str
+) -> Callable[[TextPair], Outcome]:
     """Judge as the reference's scripts do: the stripped texts, whatever they are.
 
     ``tokens``: the tokens of a text as the metric sees them; a reference without any has no corrected score.
