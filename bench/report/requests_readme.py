@@ -24,8 +24,8 @@ prediction: text, as long as you like.
 """,
     "box": """\
 prediction: six numbers [d0, h0, w0, d1, h1, w1], as fractions of the grid along D, H and W, half-open: the voxels i to
-j of n along an axis are i/n to (j+1)/n. A text that holds six such numbers in brackets will do. null, or a text that says
-so, when what is asked for is not in the volume. Other conventions: see --box-convention of `m3dbench score --help`.
+j of n along an axis are i/n to (j+1)/n. A text that holds six such numbers in brackets will do. null, or a text that
+says so, when what is asked for is not in the volume. For other conventions see --box-convention of `m3dbench score`.
 
 {"id": "ID OF THE REQUEST", "prediction": [0.25, 0.5, 0.5, 0.5, 0.75, 0.625]}
 {"id": "ID OF ANOTHER", "prediction": null}
