@@ -12,7 +12,7 @@ from typing import Any
 from m3dbench.data.sample import Sample
 from m3dbench.errors import UserError
 from m3dbench.metrics.core import SAME
-from m3dbench.report.quirks import OPTION, UNEXPLAINED, Quirk, catalogue
+from m3dbench.report.quirks import EXCLUDED, OPTION, UNEXPLAINED, Quirk, catalogue
 from m3dbench.runs import jsonl
 from m3dbench.runs.folder import RunFolder, TaskFolder
 from m3dbench.runs.journal import Rows
@@ -133,7 +133,7 @@ def _task(name: str, entry: Mapping[str, Any], folder: TaskFolder) -> TaskDiff:
             found.compared[metric] = found.compared.get(metric, 0) + 1
             if _agree(corrected, upstream):
                 continue
-            cause = quirk or (OPTION if metric in optioned else UNEXPLAINED)
+            cause = EXCLUDED if sample.excluded else quirk or (OPTION if metric in optioned else UNEXPLAINED)
             answer = _answer(predictions.get(sample.id))
             found.items.append(
                 Disagreement(sample.id, metric, cause, _verdict(corrected), _verdict(upstream), answer, _right(sample))

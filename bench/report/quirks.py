@@ -9,6 +9,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 OPTION = "OPTION"
+EXCLUDED = "EXCLUDED"
 UNEXPLAINED = "unexplained"
 
 
