@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from m3dbench.cli.options import DataOption, Seed
+from m3dbench.cli.options import (
+    DataOption,
+    PromptVariants,
+    RequestsChoice,
+    RequestsOption,
+    Seed,
+    TemplatesOption,
+    wordings,
+)
 
 app = typer.Typer(help="Write requests or masks for other tools.", no_args_is_help=True)
 
@@ -29,6 +37,9 @@ def requests(
     datasets: Annotated[str | None, typer.Option(help="Sub-datasets, with commas; the task's own if omitted.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N requests.")] = None,
     seed: Seed = 0,
+    requests: RequestsOption = RequestsChoice.DEFAULT,
+    templates: TemplatesOption = None,
+    prompt_variants: PromptVariants = 1,
     volumes: Annotated[
         VolumeChoice, typer.Option(help="Copy the volumes under neutral names, or give their paths.")
     ] = VolumeChoice.COPY,
@@ -45,7 +56,8 @@ def requests(
     from m3dbench.runs.engine import Settings, open_data
 
     parts = tuple(datasets.split(",")) if datasets else None
-    settings = Settings(split=test_set, parts=parts, limit=limit, seed=seed)
+    words = wordings(requests, templates)
+    settings = Settings(split=test_set, parts=parts, limit=limit, seed=seed, words=words, variants=prompt_variants)
     with Bars() as bars:
         source = open_data(data if data is not None else default_phantom(bars))
         with bars.stage(f"{task}: requests", limit) as advance:

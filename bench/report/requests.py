@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from m3dbench.data.dataset import DataSource
 from m3dbench.data.files import DataFiles, inside
 from m3dbench.data.manifest import default_parts, samples_of
 from m3dbench.data.sample import FileRef, Sample
+from m3dbench.data.variants import variant_count
 from m3dbench.errors import DataError, ExitCode, UserError
 from m3dbench.report.requests_readme import readme
 from m3dbench.runs import jsonl
@@ -48,15 +50,16 @@ def export_requests(
     _claim(out)
     files = DataFiles(source.root.path)
     parts = settings.parts if settings.parts is not None else default_parts(task, source)
-    asked = samples_of(task, source, settings.split, Asking(settings.seed, files.mask), parts)
+    variants = variant_count(task, settings.words, settings.variants)
+    ask = Asking(settings.seed, files.mask, settings.words)
+    limit = settings.limit * variants if settings.limit is not None else None
+    asked = islice(samples_of(task, source, settings.split, ask, parts, variants), limit)
     places: dict[str, Path] = {}
     broken: dict[str, str] = {}
     count = 0
     temporary = out / (REQUESTS + ".tmp")
     with temporary.open("wb") as stream:
         for sample in asked:
-            if settings.limit is not None and count >= settings.limit:
-                break
             row = request_row(task, sample)
             try:
                 row.update(_volume(sample.volume, files, out, places, volumes))

@@ -39,6 +39,12 @@ numpy.savez_compressed("masks/000001.npz", mask=mask)
 {"id": "ID OF THE REQUEST", "prediction": "masks/000001.npz"}
 {"id": "ID OF ANOTHER", "prediction": null}
 """,
+    "embedding": """\
+Instead of lines, one file answers.npz with three arrays: the ids, and the embeddings of volume and text (the text is in
+`description`), each (n, dimensions), float.
+
+numpy.savez("answers.npz", id=ids, image=image, text=text)
+""",
 }
 
 TEXT = """\
@@ -76,10 +82,6 @@ Where the model failed or declined, say so, with no prediction; it counts as the
 Scoring, where the data is:
 
 {score}
-
-or as a run, which also says what guessing gives:
-
-{replay}
 """
 
 
@@ -96,17 +98,23 @@ def readme(task: Task[Any], data: Path, settings: Settings, volumes: str) -> str
         *(["--datasets", ",".join(settings.parts)] if settings.parts is not None else []),
         *(["--limit", str(settings.limit)] if settings.limit is not None else []),
         *(["--seed", str(settings.seed)] if settings.seed else []),
+        *(["--requests", "upstream", "--templates", "PATH"] if settings.words.requests == "upstream" else []),
+        *(["--prompt-variants", str(settings.variants)] if settings.variants > 1 else []),
     ]
-    score = ["m3dbench", "score", "answers.jsonl", "--task", task.name, *asked, "--model", "NAME", "--out", "runs/NAME"]
+    answers = "answers.npz" if task.answer == "embedding" else "answers.jsonl"
+    score = ["m3dbench", "score", answers, "--task", task.name, *asked, "--model", "NAME", "--out", "runs/NAME"]
     replay = [
-        *("m3dbench", "run", "--model", "replay", "--model-option", "file=answers.jsonl"),
+        *("m3dbench", "run", "--model", "replay", "--model-option", f"file={answers}"),
         *("--task", task.name, *asked, "--out", "runs/NAME"),
     ]
+    # Embeddings come back through replay alone.
+    calls = [replay] if task.answer == "embedding" else [score, replay]
     return TEXT.format(
         title=task.title,
         answer=task.answer,
         volumes=where,
         format=ANSWERS[task.answer],
-        score="  " + shlex.join(score),
-        replay="  " + shlex.join(replay),
+        score="\n\nor as a run, which also says what guessing gives:\n\n".join(
+            f"  {shlex.join(call)}" for call in calls
+        ),
     )
