@@ -8,15 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from m3dbench.evaluate_modules import evaluate_module
     from m3dbench.runs.load import Run, load_run
 
-__all__ = ["Run", "load_run"]
+__all__ = ["Run", "evaluate_module", "load_run"]
+_PLACES = {
+    "evaluate_module": "m3dbench.evaluate_modules",
+    "Run": "m3dbench.runs.load",
+    "load_run": "m3dbench.runs.load",
+}
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from m3dbench.runs import load
+    if name in _PLACES:
+        from importlib import import_module
 
-        return getattr(load, name)
+        return getattr(import_module(_PLACES[name]), name)
     raise AttributeError(f"module 'm3dbench' has no attribute {name!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
@@ -33,9 +34,17 @@ def available(group: Group) -> dict[str, EntryPoint]:
 def load(group: Group, name: str) -> Any:
     """The object behind a name.
 
+    ``family:rest``, where no entry has that name but ``family`` is one whose factory takes the option ``name``, is that
+    factory with ``name="rest"``.
+
     Raises UserError with the nearest names when there is none, and with the cause when its package cannot be imported.
     """
     points = available(group)
+    family, colon, rest = name.partition(":")
+    if name not in points and colon and rest and family in points:
+        factory = load(group, family)
+        if "name" in inspect.signature(factory).parameters:
+            return partial(factory, name=rest)
     if name not in points:
         near = difflib.get_close_matches(name, points, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose one of: {', '.join(points)}"

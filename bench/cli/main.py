@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from m3dbench.cli import data, listing, run, score
+from m3dbench.cli import data, diff, export, listing, run, score
 from m3dbench.errors import ExitCode, UserError
 
 app = typer.Typer(
@@ -19,8 +19,10 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("score")(score.score)
+app.command("diff")(diff.diff)
 app.command("list")(listing.listing)
 app.add_typer(data.app, name="data")
+app.add_typer(export.app, name="export")
 
 
 @app.callback(invoke_without_command=True)

@@ -122,11 +122,12 @@ def metric_options(pairs: Sequence[str] | None, model: str | None, layer: int | 
     from m3dbench import registry
 
     options: dict[str, dict[str, Any]] = {}
-    for key, value in key_values(pairs, "--metric-option").items():
-        metric, found, name = key.rpartition(".")
+    for pair in pairs or ():
+        key, _, value = pair.partition("=")
+        metric, found, option = key.rpartition(".")
         if not found:
-            raise UserError(f"--metric-option takes METRIC.KEY=VALUE, not {key!r}")
-        options.setdefault(metric, {})[name] = value
+            raise UserError(f"--metric-option takes METRIC.KEY=VALUE, not {pair!r}")
+        options.setdefault(metric, {}).update(key_values([f"{option}={value}"], "--metric-option"))
     for name, content in (("model", model), ("layer", layer)):
         if content is not None:
             for metric in ENCODER_METRICS:

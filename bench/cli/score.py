@@ -37,6 +37,7 @@ def score(
     ] = None,
     test_set: Annotated[str, typer.Option(help="Test set of --data.")] = "test",
     datasets: Annotated[str | None, typer.Option(help="Sub-datasets of --data, with commas.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N samples of --data.")] = None,
     model: Annotated[str, typer.Option(help="Name to put on the answers.")] = "answers",
     seed: Seed = 0,
     requests: RequestsOption = RequestsChoice.DEFAULT,
@@ -69,6 +70,7 @@ def score(
     settings = Settings(
         split=test_set,
         parts=tuple(datasets.split(",")) if datasets else None,
+        limit=limit,
         seed=seed,
         words=wordings(requests, templates),
         variants=prompt_variants,

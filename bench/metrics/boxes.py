@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from m3dbench.metrics.box_text import upstream_box_from_text
+from m3dbench.metrics.box_quirks import UPSTREAM, box_quirk, box_value, hit, overlap
 from m3dbench.metrics.core import Metric, Outcome, each, worst_mean
 from m3dbench.metrics.pairs import Box, BoxPair, MaskArray
 
 _UNPARSED = "the answer is neither a box nor a statement of absence"
 _ABSENT = "the reference has no box"
 _PRESENT = "the reference has a box"
-_EPSILON = 1e-6
-_ROUNDING = 1e-9
 
 
 def mask_to_box(mask: MaskArray) -> Box | None:
@@ -40,19 +36,12 @@ def upstream_box_of_mask(mask: MaskArray) -> Box | None:
 
 def box_iou(a: Box, b: Box) -> float:
     """Volume of the intersection over volume of the union of two half-open boxes; 0 where the union has no volume."""
-    shared = _volume([min(x, y) - max(u, v) for u, v, x, y in zip(a[:3], b[:3], a[3:], b[3:], strict=True)])
-    sides = [[high - low for low, high in zip(box[:3], box[3:], strict=True)] for box in (a, b)]
-    union = _volume(sides[0]) + _volume(sides[1]) - shared
-    return min(shared / union, 1.0) if union > 0 else 0.0
+    return overlap(a, b)
 
 
 def upstream_box_iou(a: Box, b: Box) -> float:
     """The reference's "IoU": intersection over (enclosing volume + 1e-6), of bounds as written (Q-REC-1, Q-REC-2)."""
-    shared = _volume([min(x, y) - max(u, v) for u, v, x, y in zip(a[:3], b[:3], a[3:], b[3:], strict=True)])
-    if shared == 0:
-        return 0.0
-    hull = math.prod(max(x, y) - min(u, v) for u, v, x, y in zip(a[:3], b[:3], a[3:], b[3:], strict=True))
-    return shared / (hull + _EPSILON)
+    return overlap(a, b, UPSTREAM)
 
 
 def iou() -> Metric:
@@ -103,13 +92,11 @@ def presence_specificity() -> Metric:
 def upstream_iou() -> Metric:
     """The reference's "IoU", read from the two texts; -1 where either has no box that its regex finds (Q-REC-4).
 
-    Each item names the quirk that weighs most: Q-REC-4 for -1, Q-REC-3 where a box has no volume, Q-REC-2 (the 1e-6)
-    where the boxes are equal, else Q-REC-1.
+    An item that differs from ``iou`` names the rule that weighs most (``m3dbench.metrics.box_quirks``).
     """
 
     def outcome(pair: BoxPair) -> Outcome:
-        value, quirk = _upstream_value(pair)
-        return Outcome("scored", (value, 1.0), quirk=quirk)
+        return Outcome("scored", (box_value(pair)[1], 1.0), quirk=box_quirk(pair))
 
     signature = "M3D 63e7200 IoU: intersection / (enclosing box + 1e-6), -1 for a missing box"
     return Metric("iou", BoxPair, each(outcome), worst_mean(-1.0), signature, worst=-1.0)
@@ -123,8 +110,7 @@ def upstream_acc(*, threshold: float = 0.2) -> Metric:
     _check_threshold(threshold)
 
     def outcome(pair: BoxPair) -> Outcome:
-        value, quirk = _upstream_value(pair)
-        return Outcome("scored", (float(value >= threshold), 1.0), quirk=quirk)
+        return Outcome("scored", (float(hit(box_value(pair)[1], threshold)), 1.0), quirk=box_quirk(pair, threshold))
 
     return Metric(
         name=f"acc@{threshold:g}",
@@ -146,10 +132,6 @@ def _index_bounds(mask: MaskArray) -> tuple[list[int], list[int]] | None:
     return [int(line[0]) for line in along], [int(line[-1]) for line in along]
 
 
-def _volume(sides: list[float]) -> float:
-    return math.prod(max(side, 0.0) for side in sides)
-
-
 def _check_threshold(threshold: float) -> None:
     if not 0 < threshold <= 1:
         raise ValueError(f"an IoU threshold lies in (0, 1], not {threshold}")
@@ -161,7 +143,7 @@ def _overlap(pair: BoxPair, threshold: float | None) -> Outcome:
     if pair.unparsed:
         return Outcome.failed((0.0, 1.0), _UNPARSED)
     value = 0.0 if pair.prediction is None else box_iou(pair.prediction, pair.reference)
-    return Outcome.scored(value if threshold is None else value >= threshold - _ROUNDING, 1.0)
+    return Outcome.scored(value if threshold is None else hit(value, threshold), 1.0)
 
 
 def _presence(name: str, *, present: bool) -> Metric:
@@ -173,14 +155,3 @@ def _presence(name: str, *, present: bool) -> Metric:
         return Outcome.scored((pair.prediction is not None) == present, 1.0)
 
     return Metric(name, BoxPair, each(outcome), worst_mean(0.0), f"{name} of boxes, v1", family="rate")
-
-
-def _upstream_value(pair: BoxPair) -> tuple[float, str]:
-    predicted, reference = upstream_box_from_text(pair.prediction_text), upstream_box_from_text(pair.reference_text)
-    if predicted is None or reference is None:
-        return -1.0, "Q-REC-4"
-    flat = any(
-        math.prod(high - low for low, high in zip(box[:3], box[3:], strict=True)) == 0 for box in (predicted, reference)
-    )
-    quirk = "Q-REC-3" if flat else "Q-REC-2" if predicted == reference else "Q-REC-1"
-    return upstream_box_iou(predicted, reference), quirk

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from m3dbench.metrics.choice_text import extract_choice
@@ -78,13 +80,16 @@ def answer_parsed() -> Metric:
 def upstream_accuracy() -> Metric:
     """The reference's rule: right when the reference's letter and a full stop occur anywhere in the answer (Q-VQA-1).
 
-    Case counts and nothing is unreadable. The quirk is named on an item where this verdict is not that of ``accuracy``.
+    Case counts and nothing is unreadable. The quirk is named on an item whose status or verdict ``accuracy`` does not
+    share; a reference that was not offered is Q-VQA-3 (the reference asks such questions, with choices lost).
     """
 
     def outcome(pair: ChoicePair) -> Outcome:
-        right = f"{pair.answer}." in pair.prediction
-        differs = right != (extract_choice(pair.prediction, pair.choices) == _letter(pair.answer))
-        return Outcome("scored", (float(right), 1.0), quirk="Q-VQA-1" if differs else "")
+        verdict = Outcome.scored(f"{pair.answer}." in pair.prediction, 1.0)
+        corrected = _judge(pair, (1.0, 1.0), (0.0, 1.0))
+        if verdict.agrees(corrected):
+            return verdict
+        return replace(verdict, quirk="Q-VQA-3" if corrected.status == "unscored" else "Q-VQA-1")
 
     return Metric(
         name="accuracy",

@@ -19,6 +19,8 @@ FloatArray = npt.NDArray[np.float64]
 Direction = Literal["higher", "lower"]
 Family = Literal["rate", "mean", "median", "corpus"]
 Status = Literal["scored", "failed", "unscored", "not_applicable"]
+SAME = 1e-9
+"""Two values of one sample that lie no further apart are the same value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Outcome:
     ``scored`` and ``failed`` carry statistics (``failed``: those of the worst value, for an answer that is an error,
     a refusal or unparsable); ``unscored`` (the scorer failed) and ``not_applicable`` (the metric is undefined on this
     reference) carry none. ``reason`` explains every status but ``scored``, where it may note a truncation or a stand-in
-    value; ``quirk`` is an id of the protocol notes when the reference's own behaviour decided the outcome.
+    value; ``quirk`` is the id of the reference's quirk that sets an upstream outcome apart from the corrected one.
     """
 
     status: Status
@@ -51,6 +53,12 @@ class Outcome:
     @staticmethod
     def not_applicable(reason: str) -> Outcome:
         return Outcome("not_applicable", None, reason)
+
+    def agrees(self, other: Outcome) -> bool:
+        """Whether two outcomes have the same status and, for a mean or a rate, the same value."""
+        if self.status != other.status or self.statistics is None or other.statistics is None:
+            return self.status == other.status
+        return abs(self.statistics[0] - other.statistics[0]) <= SAME
 
 
 def ratio(sums: FloatArray) -> FloatArray:

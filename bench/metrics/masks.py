@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from m3dbench.metrics.core import FloatArray, Metric, Outcome, Statistics, each, ratio, worst_mean
+from m3dbench.metrics.core import SAME, FloatArray, Metric, Outcome, Statistics, each, ratio, worst_mean
 from m3dbench.metrics.pairs import MaskPair
 
 ABSENT = "the reference has no voxel"
@@ -103,20 +103,34 @@ def upstream_dice() -> Metric:
     """The reference's soft Dice 2 sum(p g) / (sum p + sum g + 1), over every item (Q-SEG-1, Q-SEG-2).
 
     p is ``pair.soft`` where the model gave probabilities, else the hard mask; no mask is p = 0. An absent reference is
-    0 whatever was predicted. A hard mask of another shape is unscored: the reference cannot multiply the two.
+    0 whatever was predicted. A hard mask of another shape is unscored: the reference cannot multiply the two (SHAPE).
+    An item that differs from ``dice`` names the rule that weighs most.
     """
 
     def outcome(pair: MaskPair) -> Outcome:
         volume = int(np.count_nonzero(pair.reference))
         if volume == 0:
             return Outcome("scored", (0.0, 1.0), quirk="Q-SEG-2")
-        if pair.soft is None and (reason := misshapen(pair)):
-            return Outcome.unscored(reason)
-        total, shared = pair.soft or _hard_sums(pair)
-        return Outcome("scored", (2 * shared / (total + volume + 1), 1.0), quirk="Q-SEG-1" if pair.soft else "Q-SEG-2")
+        reason = misshapen(pair)
+        if reason and pair.soft is None:
+            return Outcome.unscored(reason, "SHAPE")
+        hard = (0, 0) if reason else _hard_sums(pair)
+        total, shared = pair.soft or hard
+        value = 2 * shared / (total + volume + 1)
+        quirk = "SHAPE" if reason else _dice_quirk(value, (total, shared), hard, volume)
+        return Outcome("scored", (value, 1.0), quirk=quirk)
 
     signature = "M3D 63e7200 soft Dice: 2 sum(p g) / (sum p + sum g + 1), all items"
     return Metric("dice", MaskPair, each(outcome), worst_mean(0.0), signature)
+
+
+def _dice_quirk(value: float, soft: tuple[float, float], hard: tuple[int, int], volume: int) -> str:
+    """The rule (soft sums, or 1 in the divisor) whose switching off, alone, brings the value nearest to hard Dice."""
+    wanted = 2 * hard[1] / (hard[0] + volume)
+    if abs(value - wanted) <= SAME:
+        return ""
+    without = {"Q-SEG-1": 2 * hard[1] / (hard[0] + volume + 1), "Q-SEG-2": 2 * soft[1] / (soft[0] + volume)}
+    return min(sorted(without, reverse=True), key=lambda quirk: abs(without[quirk] - wanted))
 
 
 def _hard_sums(pair: MaskPair) -> tuple[int, int]:

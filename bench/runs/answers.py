@@ -81,8 +81,8 @@ def _masked(
     if mask.dtype.kind == "f":
         try:
             soft = soft_sums(mask, files.mask(sample.reference.mask))
-        except DataError:
-            soft = None  # the scorer will say that the reference mask cannot be read
+        except (DataError, ValueError):
+            soft = None  # the scorer will say that the reference mask cannot be read, or has another shape
     return StoredPrediction(mask=arrays.masks.add(index, hard_mask(mask)), soft=soft, **common)
 
 

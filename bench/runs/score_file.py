@@ -114,7 +114,8 @@ def _journal(job: FileJob, run: RunFolder, settings: Settings, progress: Progres
         ask = Asking(settings.seed, files.mask, settings.words)
         variants = variant_count(task, settings.words, settings.variants)
         samples = samples_of(task, job.source, settings.split, ask, parts, variants)
-        manifest = write_manifest(samples, path, advance=lambda _: advance(1))
+        limit = settings.limit * variants if settings.limit is not None else None
+        manifest = write_manifest(samples, path, limit=limit, advance=lambda _: advance(1))
     known: dict[str, Grid] = {sample.id: files.grid(sample.volume) or DEFAULT_GRID for sample in manifest}
     with progress.stage(f"{task.name}: reading answers", None) as advance:
         counts = journal_answers(job.answers, task.answer, known, run.path, job.convention, advance)

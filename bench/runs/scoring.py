@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,8 @@ def judge(metric: Metric, made: _Pairs, excluded: Sequence[str]) -> list[Outcome
             if blank.status == "not_applicable" or worst is None:
                 result.append(blank)
             else:
-                result.append(Outcome.failed(worst, f"{prediction.status}: {prediction.reason}"))
+                failed = Outcome.failed(worst, f"{prediction.status}: {prediction.reason}")
+                result.append(replace(failed, quirk=blank.quirk))
     return result
 
 

@@ -64,7 +64,7 @@ class Spread:
 class MetricSummary:
     """One metric under one scoring.
 
-    worst: None where every sample has its own. quirks: id of a quirk of the reference -> items whose value it decided.
+    worst: None where every sample has its own. quirks: id of a quirk of the reference -> items on which it acts.
     spread: over several wordings a sample, None in a run with one; ``micro`` then pools the wordings.
     """
 

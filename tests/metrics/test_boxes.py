@@ -284,8 +284,9 @@ class TestMetrics:
         assert [o.statistics for o in boxes.upstream_acc().outcomes(EVERY)] == [(1, 1)] + [(0, 1)] * 5
 
     def test_upstream_names_zero_volume(self) -> None:
-        flat = "[0.1, 0.1, 0.1, 0.1, 0.5, 0.5]"
-        outcome = _one(boxes.upstream_iou(), BoxPair(None, None, flat, flat))
+        slice_ = (3 / 32, 0.25, 0.25, 4 / 32, 0.5, 0.5)
+        flat = box_to_text(slice_, (32, 256, 256))
+        outcome = _one(boxes.upstream_iou(), BoxPair(slice_, slice_, flat, flat))
         assert outcome == Outcome("scored", (0.0, 1.0), quirk="Q-REC-3")
 
     @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: str(metric.signature))

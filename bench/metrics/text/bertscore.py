@@ -13,7 +13,7 @@ from pathlib import Path
 
 from m3dbench.metrics.core import Metric, Outcome, worst_mean
 from m3dbench.metrics.pairs import TextPair
-from m3dbench.metrics.text.common import EMPTY_REFERENCE, versions
+from m3dbench.metrics.text.common import EMPTY_QUIRK, EMPTY_REFERENCE, versions
 from m3dbench.metrics.text.encoder import HUB_ID, Encoder, Tokens, Unavailable, digest, find_folder, load_encoder
 
 MODEL, LAYER = "roberta-large", 17
@@ -150,7 +150,8 @@ def bertscore_f1_rescaled(
 def upstream_bertscore_f1(*, model: str = MODEL, layer: int = LAYER, device: str = "auto") -> Metric:
     """Raw BERTScore F1 as the reference computes it, pair by pair: an empty text on either side is 0."""
     signature = f"upstream|{_signature(model, layer)}"
-    return _metric("bertscore_f1", _scorer(model, layer, device), signature, None, Outcome.scored(0.0, 1.0))
+    empty = Outcome("scored", (0.0, 1.0), quirk=EMPTY_QUIRK)
+    return _metric("bertscore_f1", _scorer(model, layer, device), signature, None, empty)
 
 
 def baseline_f1(model: str, layer: int) -> float | None:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from m3dbench.metrics.core import FloatArray, Metric, Outcome, Statistics, each, worst_mean
+from m3dbench.metrics.core import SAME, FloatArray, Metric, Outcome, Statistics, each, worst_mean
 from m3dbench.metrics.pairs import TextPair
-from m3dbench.metrics.text.common import EMPTY_REFERENCE, corrected, versions
+from m3dbench.metrics.text.common import EMPTY_QUIRK, EMPTY_REFERENCE, corrected, versions
 
 CORPUS_ORDER = 4
 
@@ -140,14 +140,18 @@ def _nmt_bleu1(prediction: str, reference: str) -> float:
 def upstream_bleu1() -> Metric:
     """BLEU-1 as the reference calls it (Hugging Face ``bleu``, max_order=1, one pair a call).
 
-    Where that crashes, on a text without a token, the pair is ``unscored`` (Q-TXT-5).
+    Where that crashes, on a text without a token, the pair is ``unscored`` (Q-TXT-5). Case alone sets the rest apart
+    from ``bleu1`` (Q-TXT-1).
     """
 
     def outcome(pair: TextPair) -> Outcome:
+        prediction, reference = pair.prediction.strip(), pair.reference.strip()
         try:
-            return Outcome.scored(_nmt_bleu1(pair.prediction.strip(), pair.reference.strip()), 1.0)
+            value = _nmt_bleu1(prediction, reference)
+            differs = abs(value - _nmt_bleu1(prediction.lower(), reference.lower())) > SAME
         except ZeroDivisionError:
-            return Outcome.unscored("the reference's BLEU divides by zero where a text has no token", quirk="Q-TXT-5")
+            return Outcome.unscored("the reference's BLEU divides by zero where a text has no token", EMPTY_QUIRK)
+        return Outcome("scored", (value, 1.0), quirk="Q-TXT-1" if differs else "")
 
     signature = f"upstream|{versions('sacrebleu')}|nmt|nrefs:1|case:mixed|tok:13a|smooth:none|order:1|per-pair"
     return Metric("bleu1", TextPair, each(outcome), worst_mean(0.0), signature)

@@ -35,10 +35,22 @@ def corrected(score: Callable[[str, str], float]) -> Callable[[TextPair], Outcom
     return judge
 
 
-def upstream(score: Callable[[str, str], float]) -> Callable[[TextPair], Outcome]:
-    """Judge as the reference's scripts do: the stripped texts, whatever they are."""
+EMPTY_QUIRK = "Q-TXT-5"
+"""A text without a token: the reference crashes or gives 0 where this project says ``not_applicable``."""
+
+
+def upstream(
+    score: Callable[[str, str], float], tokens: Callable[[str], object] = str
+) -> Callable[[TextPair], Outcome]:
+    """Judge as the reference's scripts do: the stripped texts, whatever they are.
+
+    ``tokens``: the tokens of a text as the metric sees them; a reference without any has no corrected score.
+    """
 
     def judge(pair: TextPair) -> Outcome:
-        return Outcome.scored(score(pair.prediction.strip(), pair.reference.strip()), 1.0)
+        prediction, reference = pair.prediction.strip(), pair.reference.strip()
+        value = score(prediction, reference)
+        # Tokens only where the value is 0: no other value comes from a reference without any.
+        return Outcome("scored", (value, 1.0), quirk="" if value or tokens(reference) else EMPTY_QUIRK)
 
     return judge

@@ -76,5 +76,9 @@ def rouge_l(*, stem: bool = False) -> Metric:
 
 def upstream_rouge1() -> Metric:
     """ROUGE-1 as the reference calls it (Hugging Face ``rouge``, no stemmer); a text without a token is 0."""
-    judge = upstream(lambda prediction, reference: _f1("rouge1", False, prediction, reference))
+
+    def tokens(text: str) -> object:
+        return _tokenizer(False).tokenize(text)
+
+    judge = upstream(lambda prediction, reference: _f1("rouge1", False, prediction, reference), tokens)
     return Metric("rouge1", TextPair, each(judge), worst_mean(0.0), f"upstream|{_signature('rouge1', False)}")
