@@ -101,6 +101,7 @@ def test_a_clinical_metric_says_what_it_lacks(metric: Any, package: str, monkeyp
     assert "not installed" in outcome.reason
 
 
+@pytest.mark.enable_socket
 def test_offline_closes_the_network_to_this_thread() -> None:
     with offline(), pytest.raises(OSError, match="not used in scoring"):
         socket.create_connection(("127.0.0.1", 9))
