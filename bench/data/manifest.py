@@ -38,8 +38,22 @@ class Manifest:
                 yield Sample.from_json(json.loads(raw))
 
 
-def default_parts(task: Task[Any], source: DataSource) -> tuple[str, ...] | None:
-    """The task's default sub-datasets where any is present; None (all) where none is, as on a user's own data."""
+def parts_of(task: Task[Any], source: DataSource, wanted: Collection[str] | None) -> Collection[str] | None:
+    """The wanted sub-datasets; else the task's default ones where any is present, None (all) where none is.
+
+    Raises UserError when a wanted one is not there.
+    """
+    if wanted is not None:
+        there = sorted({part for dataset in source.datasets for part in dataset.parts(source.root)})
+        unknown = [name for name in wanted if name not in there]
+        if unknown:
+            raise UserError(
+                f"there is no sub-dataset {unknown[0]!r} here",
+                file=source.root.path,
+                field="--datasets",
+                fix=f"choose from: {', '.join(there)}",
+            )
+        return wanted
     present = {part for kind in task.records for part in source.parts(kind)}
     chosen = tuple(part for part in task.parts if part in present)
     return chosen or None

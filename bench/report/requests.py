@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from m3dbench.data.dataset import DataSource
 from m3dbench.data.files import DataFiles, inside
-from m3dbench.data.manifest import default_parts, samples_of
+from m3dbench.data.manifest import parts_of, samples_of
 from m3dbench.data.sample import FileRef, Sample
 from m3dbench.data.variants import variant_count
 from m3dbench.errors import DataError, ExitCode, UserError
@@ -49,7 +49,7 @@ def export_requests(
     """
     _claim(out)
     files = DataFiles(source.root.path)
-    parts = settings.parts if settings.parts is not None else default_parts(task, source)
+    parts = parts_of(task, source, settings.parts)
     variants = variant_count(task, settings.words, settings.variants)
     ask = Asking(settings.seed, files.mask, settings.words)
     limit = settings.limit * variants if settings.limit is not None else None

@@ -12,7 +12,7 @@ from m3dbench import registry
 from m3dbench.adapter import Adapter, Context, Known
 from m3dbench.data.dataset import DataRoot, DataSource
 from m3dbench.data.files import DataFiles
-from m3dbench.data.manifest import Manifest, default_parts, samples_of, write_manifest
+from m3dbench.data.manifest import Manifest, parts_of, samples_of, write_manifest
 from m3dbench.data.prediction import StoredPrediction
 from m3dbench.data.sample import Sample
 from m3dbench.data.variants import DIMENSION, variant_count
@@ -108,7 +108,7 @@ def run_task(
     variants = variant_count(task, settings.words, settings.variants)
     left_out = settings.words.left_out((*task.slots, *task.answers))
     limit = settings.limit * variants if settings.limit is not None else None
-    parts = settings.parts if settings.parts is not None else default_parts(task, source)
+    parts = parts_of(task, source, settings.parts)
     metrics = make_metrics(task, settings)
     folder = TaskFolder(run.path / task.name)
     folder.path.mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 from m3dbench.data.answers import AnswerFile
 from m3dbench.data.dataset import DataSource
 from m3dbench.data.files import DataFiles
-from m3dbench.data.manifest import Manifest, default_parts, samples_of, write_manifest
+from m3dbench.data.manifest import Manifest, parts_of, samples_of, write_manifest
 from m3dbench.data.mask_files import read_mask_file
 from m3dbench.data.variants import variant_count
 from m3dbench.errors import DataError, ExitCode, UserError
@@ -109,7 +109,7 @@ def _journal(job: FileJob, run: RunFolder, settings: Settings, progress: Progres
             counts = journal_answers(job.answers, task.answer, None, run.path, job.convention, advance)
         return manifest, counts
     files = DataFiles(job.source.root.path)
-    parts = settings.parts if settings.parts is not None else default_parts(task, job.source)
+    parts = parts_of(task, job.source, settings.parts)
     with progress.stage(f"{task.name}: test set", None) as advance:
         ask = Asking(settings.seed, files.mask, settings.words)
         variants = variant_count(task, settings.words, settings.variants)

@@ -201,6 +201,7 @@ def test_fail_fast_stops_at_the_first_error(m3dbench: Command, phantom: Path, tm
         (["--model", "threshold", "--task", "vqa_closed"], "it declares: rec, seg_referring, seg_semantic"),
         (["--model", "blind", "--task", "nope"], "m3dbench list tasks"),
         (["--model", "blind", "--test-set", "test9k"], "choose one of"),
+        (["--model", "blind", "--task", "rec", "--datasets", "0003,0099"], "no sub-dataset '0099'"),
         (["--model", "blind", "-o", "colour=red"], "masks_per_class"),
         (["--model", "replay"], "needs the option 'file'"),
         (["--model", "blind", "--metric", "bleu9"], "bleu"),
