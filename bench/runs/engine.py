@@ -140,12 +140,19 @@ def run_task(
         "title": task.title,
         "data": source.root.kind,
         "data_root": str(source.root.path.resolve()),
+        "splits": source.root.splits(parts),
         "model": adapter.name,
         "role": adapter.role,
         **({"control": settings.control} if settings.control else {}),
     }
     comparable = facts.of_scores(
-        task.name, task.version, manifest.comparable, manifest.information, metrics, settings.control
+        task.name,
+        task.version,
+        manifest.comparable,
+        manifest.information,
+        metrics,
+        settings.control,
+        source.root.splits(parts),
     )
     recorded = {"libraries": facts.libraries(), "model": dict(adapter.recorded())}
     if left_out:
@@ -208,6 +215,7 @@ def score_task(
             metrics=summarise(tallies, task.macro, _variants_of(manifest)),
             excluded=dict(sorted(excluded.items())),
             control=ControlSummary(str(about["control"])) if about.get("control") else None,
+            splits=about.get("splits", {}),
         )
     write_summary(folder, summary)
     return summary

@@ -114,7 +114,8 @@ class TaskSummary:
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. excluded: why ``corrected``
     scoring leaves samples out -> how many.
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. control: set where the
-    model was shown something else than the data; such values are no results.
+    model was shown something else than the data; such values are no results. splits: sub-dataset -> how its split was
+    made, where that is not as released.
     """
 
     task: str
@@ -132,6 +133,7 @@ class TaskSummary:
     metrics: tuple[MetricSummary, ...]
     excluded: Mapping[str, int] = field(default_factory=dict)
     control: ControlSummary | None = None
+    splits: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
