@@ -68,7 +68,9 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
             examples = ", ".join(f"{kind}: {sample}" for kind, sample in counts.examples.items())
             raise UserError(f"the ids are not complete: {told}", file=job.answers.path, record=examples, field="id")
         root = job.source.root.path if job.source is not None else job.answers.path.parent
-        splits = job.source.root.splits(settings.parts) if job.source is not None else {}
+        splits: dict[str, str] = {}
+        if job.source is not None:
+            splits = job.source.root.splits(parts_of(task, job.source, settings.parts))
         about = {
             "test_set": settings.split if job.source is not None else job.answers.path.name,
             "title": task.title,

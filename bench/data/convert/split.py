@@ -76,8 +76,9 @@ def of_m3d(path: Path, cases: Mapping[str, str]) -> Split:
         )
     missing = len(listed["test"] - reached)
     partly = f", {missing} of its {len(listed['test'])} test cases are not here" if missing else ""
-    facts = {"split": "m3d", "m3d_split": path.name, "m3d_split_digest": digest([path]), "missing_test_cases": missing}
-    told = f"M3D's {path.name} ({facts['m3d_split_digest'][:12]}){partly}"
+    content = digest([path])
+    facts = {"split": "m3d", "m3d_split": path.name, "m3d_split_digest": content, "missing_test_cases": missing}
+    told = f"M3D's {path.name} ({content[:12]}){partly}"
     return Split(
         tuple(chosen["train"]), tuple(chosen["test"]), told, facts, missing, tuple(unlisted), official=not missing
     )
