@@ -24,12 +24,12 @@ import numpy as np
 from m3dbench.data.convert.cases import Case, find_cases
 from m3dbench.data.convert.index import KIND, divide, write_index
 from m3dbench.data.convert.labels import Classes, case_classes, read_classes, read_masks
-from m3dbench.data.convert.nifti import read_scan
 from m3dbench.data.convert.place import HU_WINDOW, place_scan
 from m3dbench.data.convert.prepared import ROOT, check_code, claim, digest, merge_classes, save_array
 from m3dbench.data.convert.split import ALL_TEST, Split, of_m3d
 from m3dbench.data.convert.table import Table
 from m3dbench.data.geometry import read_geometry, to_grid, write_geometry
+from m3dbench.data.raw import read_scan
 from m3dbench.errors import DataError, UserError
 
 Progress = Callable[[int, int, str], None]
