@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 def convert(
     name: Annotated[str, typer.Argument(help="A data set of --list, or a label table of your own: NAME.toml.")] = "",
-    source: Annotated[
-        Path | None, typer.Argument(help="Folder of the public release.")
-    ] = None,
+    source: Annotated[Path | None, typer.Argument(help="Folder of the public release.")] = None,
     directory: Annotated[Path | None, typer.Argument(help="Data directory to write.")] = None,
     show: Annotated[bool, typer.Option("--list", help="List the data sets with their M3D codes and homes.")] = False,
     labels: Annotated[
@@ -42,9 +40,7 @@ def convert(
         _list()
         return
     if not name or source is None or directory is None:
-        raise UserError(
-            "what to convert, and where to?", fix="m3dbench data convert NAME SOURCE DIR, NAME of --list"
-        )
+        raise UserError("what to convert, and where to?", fix="m3dbench data convert NAME SOURCE DIR, NAME of --list")
     from m3dbench.data.convert.converting import convert as run
     from m3dbench.data.convert.table import load_table
 

@@ -38,7 +38,7 @@ class DataRoot:
         return str(self.marker.get("kind", "unmarked"))
 
     def splits(self, parts: Collection[str] | None = None) -> dict[str, str]:
-        """Sub-dataset -> how its split was made, as the marker says; nothing for data that are as they were released."""
+        """Sub-dataset -> how its split was made, as the marker says; nothing for data as released."""
         told: Mapping[str, Any] = self.marker.get("splits", {})
         return {str(part): str(how) for part, how in told.items() if parts is None or part in parts}
 

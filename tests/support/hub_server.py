@@ -16,8 +16,9 @@ import fnmatch
 import hashlib
 import json
 import re
+import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -33,7 +34,7 @@ class Fault:
 
     path: pattern of the URL's path. method: GET, HEAD or any. status with headers: answered instead. cut: that many
     bytes of the body are sent, then the connection drops. flip: the body's first byte is wrong. whole: ranges are not
-    heeded.
+    heeded. stall: after the ``cut`` the connection hangs, until the hub closes, instead of dropping.
     """
 
     path: str = "*"
@@ -44,6 +45,7 @@ class Fault:
     cut: int | None = None
     flip: bool = False
     whole: bool = False
+    stall: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Hub:
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
         self.lock = threading.Lock()
+        self.closing = threading.Event()
         self.server: ThreadingHTTPServer | None = None
 
     def __enter__(self) -> Hub:
@@ -96,6 +99,7 @@ class Hub:
 
     def __exit__(self, *_: object) -> None:
         assert self.server is not None
+        self.closing.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -187,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._answer()
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - http.server calls it so
 
     def do_POST(self) -> None:
         self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -235,16 +239,16 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(404, b"", {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"})
 
     def _about(self, _: Mapping[str, str], query: Mapping[str, list[str]], fault: Fault | None) -> None:
-        self._json(self.hub.about("blobs" in query))
+        self._json(self.hub.about("blobs" in query), fault)
 
     def _tree(self, found: Mapping[str, str], query: Mapping[str, list[str]], fault: Fault | None) -> None:
         folder = found.get("folder") or ""
-        self._json([self.hub.entry(path) for path in sorted(self.hub.files) if path.startswith(folder)])
+        self._json([self.hub.entry(path) for path in sorted(self.hub.files) if path.startswith(folder)], fault)
 
     def _paths(self, found: Mapping[str, str], query: Mapping[str, list[str]], fault: Fault | None) -> None:
         body = self.body.decode()
         asked = json.loads(body)["paths"] if body.startswith("{") else parse_qs(body)["paths"]
-        self._json([self.hub.entry(path) for path in asked if path in self.hub.files])
+        self._json([self.hub.entry(path) for path in asked if path in self.hub.files], fault)
 
     def _resolve(self, found: Mapping[str, str], query: Mapping[str, list[str]], fault: Fault | None) -> None:
         path = found["path"]
@@ -276,8 +280,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers["Content-Range"] = f"bytes {start}-{min(stop, len(content)) - 1}/{len(content)}"
         self._send(206, content[start:stop], headers, fault)
 
-    def _json(self, content: Any) -> None:
-        self._send(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
+    def _json(self, content: Any, fault: Fault | None) -> None:
+        self._send(200, json.dumps(content).encode(), {"Content-Type": "application/json"}, fault)
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str], fault: Fault | None = None) -> None:
         if fault is not None and fault.flip and body:
@@ -292,9 +296,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.cut is not None:
             self.wfile.write(body[: fault.cut])
             self.wfile.flush()
+            if fault.stall:
+                self.hub.closing.wait(60)
             self.close_connection = True
-            self.connection.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
             return
         self.wfile.write(body)
-
-

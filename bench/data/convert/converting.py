@@ -114,9 +114,7 @@ def _check_options(grid: tuple[int, int, int], train_fraction: float) -> None:
     if len(grid) != 3 or min(grid) < 1:
         raise UserError(f"the grid {grid} is not three positive sizes", field="grid", fix="for example 32,256,256")
     if not 0 <= train_fraction < 1:
-        raise UserError(
-            f"{train_fraction} is no fraction", field="train_fraction", fix="give 0 or more, below 1"
-        )
+        raise UserError(f"{train_fraction} is no fraction", field="train_fraction", fix="give 0 or more, below 1")
 
 
 def _raise_first(failed: Mapping[str, UserError], total: int) -> None:

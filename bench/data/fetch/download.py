@@ -91,7 +91,7 @@ def _complete(
             attempt = 0 if partial.stat().st_size > start else attempt + 1
             if not again or attempt == patience.attempts:
                 raise told from error
-            patience.wait(attempt, asked)
+            patience.wait(attempt, asked, told)
 
 
 def checksum_of(path: Path, like: RemoteFile) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,16 +21,19 @@ _PLAIN_HTTP_LIMIT = 50_000_000_000
 @dataclass(frozen=True)
 class Patience:
     """How often a request is tried and how long is waited between: doubling from ``first`` seconds, at most
-    ``longest``, or what the hub asks for."""
+    ``longest``, or what the hub asks for. ``note`` is told why and how long."""
 
-    attempts: int = 6
-    first: float = 2.0
+    attempts: int = 5
+    first: float = 1.0
     longest: float = 120.0
     sleep: Callable[[float], None] = time.sleep
+    note: Callable[[str], None] = lambda _: None
 
-    def wait(self, attempt: int, asked: float | None) -> None:
+    def wait(self, attempt: int, asked: float | None, why: UserError) -> None:
         """Wait after the failed attempt number ``attempt`` (from 0)."""
-        self.sleep(min(asked if asked is not None else self.first * 2**attempt, self.longest))
+        seconds = min(asked if asked is not None else self.first * 2**attempt, self.longest)
+        self.note(f"{why.message}; trying again in {seconds:.0f} s")
+        self.sleep(seconds)
 
 
 @dataclass(frozen=True)
@@ -57,23 +61,29 @@ class Snapshot:
 
 @dataclass
 class Repository:
-    """A data set repository. Honours HF_ENDPOINT and HF_TOKEN as ``huggingface_hub`` does."""
+    """A data set repository. HF_ENDPOINT (or ``endpoint``) and HF_TOKEN are honoured as ``huggingface_hub`` does."""
 
     source: Source
     patience: Patience = field(default_factory=Patience)
+    endpoint: str = ""
 
-    @property
-    def endpoint(self) -> str:
+    def __post_init__(self) -> None:
+        _hub()
         from huggingface_hub import constants
 
-        return str(constants.ENDPOINT)
+        self.endpoint = self.endpoint or str(constants.ENDPOINT)
+
+    @property
+    def place(self) -> str:
+        """The endpoint without a password that it may hold."""
+        return re.sub(r"//[^/@]*@", "//", self.endpoint)
 
     def snapshot(self, revision: str | None) -> Snapshot:
         """What a revision (branch, tag or commit; None: the default branch) is now."""
-        hub = _hub()
+        api = _hub().HfApi(endpoint=self.endpoint)
 
         def ask() -> Any:
-            return hub.HfApi().dataset_info(self.source.repo, revision=revision, files_metadata=True, timeout=30.0)
+            return api.dataset_info(self.source.repo, revision=revision, files_metadata=True, timeout=30.0)
 
         info = self._patient(ask, f"revision {revision}" if revision else "")
         if info.disabled:
@@ -90,7 +100,7 @@ class Repository:
         from huggingface_hub.file_download import hf_hub_url, http_get
         from huggingface_hub.utils import build_hf_headers
 
-        url = hf_hub_url(self.source.repo, file.path, repo_type="dataset", revision=revision)
+        url = hf_hub_url(self.source.repo, file.path, repo_type="dataset", revision=revision, endpoint=self.endpoint)
         headers = build_hf_headers()
         headers["Accept-Encoding"] = "identity"  # ranges and sizes count bytes of the file itself
         # Above its limit http_get refuses a known size; the checksum tells in any case.
@@ -102,7 +112,7 @@ class Repository:
         response = getattr(error, "response", None)
         status = getattr(response, "status_code", None)
         asked = _seconds(response.headers.get("Retry-After")) if response is not None else None
-        return status in TRANSIENT or status is None, asked, _told(error, status, self.source, what, self.endpoint)
+        return status in TRANSIENT or status is None, asked, _told(error, status, self.source, what, self.place)
 
     def _patient(self, ask: Callable[[], T], what: str) -> T:
         for attempt in range(self.patience.attempts):
@@ -113,7 +123,7 @@ class Repository:
                 again, asked, told = self.failure(error, what)
                 if not again or attempt + 1 == self.patience.attempts:
                     raise told from error
-                self.patience.wait(attempt, asked)
+                self.patience.wait(attempt, asked, told)
         raise AssertionError  # pragma: no cover
 
 
@@ -149,7 +159,9 @@ def _hub() -> Any:
 def _remote(sibling: Any) -> RemoteFile:
     if sibling.size is None or not (sibling.lfs or sibling.blob_id):
         raise UserError(
-            "the hub tells no size or checksum of a file", record=sibling.rfilename, fix="check HF_ENDPOINT: is it a hub?"
+            "the hub tells no size or checksum of a file",
+            record=sibling.rfilename,
+            fix="check HF_ENDPOINT: is it a hub?",
         )
     sha256 = str(sibling.lfs.sha256) if sibling.lfs else ""
     return RemoteFile(sibling.rfilename, int(sibling.size), sha256, "" if sha256 else str(sibling.blob_id))

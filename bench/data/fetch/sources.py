@@ -65,7 +65,7 @@ SOURCES: Mapping[str, Source] = {
             "volumes and reports",
             RADIOPAEDIA,
             ("m3dbench data prepare cap {directory}/M3D_Cap PREPARED",),
-            disabled="scoring stored answers goes on without volumes (`m3dbench score ANSWERS --task report_generation`); "
+            disabled="stored answers are scored without volumes (`m3dbench score ANSWERS --task report_generation`); "
             "a copy of your own is prepared with `m3dbench data prepare cap SRC DST`; M3D-VQA, M3D-Seg and M3D-RefSeg "
             "can be fetched; `m3dbench data convert --list` shows open data",
         ),
