@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from m3dbench.cli import data_convert, data_fetch
+from m3dbench.cli import data_convert, data_fetch, data_import
 
 app = typer.Typer(help="Make and convert data sets.", no_args_is_help=True)
 app.command("convert")(data_convert.convert)
 app.command("fetch")(data_fetch.fetch)
+app.command("import")(data_import.import_data)
 
 
 @app.command()

@@ -41,14 +41,11 @@ def convert(
         return
     if not name or source is None or directory is None:
         raise UserError("what to convert, and where to?", fix="m3dbench data convert NAME SOURCE DIR, NAME of --list")
+    from m3dbench.cli.options import three_sizes
     from m3dbench.data.convert.converting import convert as run
     from m3dbench.data.convert.table import load_table
 
     table = load_table(name)
-    sizes = grid.split(",")
-    if len(sizes) != 3 or not all(size.strip().isdigit() and int(size) > 0 for size in sizes):
-        raise UserError(f"--grid takes three sizes D,H,W, not {grid!r}", field="--grid", fix="for example 32,256,256")
-    depth, height, width = (int(size) for size in sizes)
     with Bars() as bars, bars.stage(f"converting {table.title}", None) as advance:
         report = run(
             table,
@@ -56,7 +53,7 @@ def convert(
             directory,
             labels=labels,
             code=code,
-            grid=(depth, height, width),
+            grid=three_sizes(grid),
             m3d_split=m3d_split,
             train_fraction=train_fraction,
             seed=seed,

@@ -37,11 +37,6 @@ class DataRoot:
         """``phantom``, ``converted`` ... as the marker says; ``unmarked`` without one."""
         return str(self.marker.get("kind", "unmarked"))
 
-    def splits(self, parts: Collection[str] | None = None) -> dict[str, str]:
-        """Sub-dataset -> how its split was made, as the marker says; nothing for data as released."""
-        told: Mapping[str, Any] = self.marker.get("splits", {})
-        return {str(part): str(how) for part, how in told.items() if parts is None or part in parts}
-
     def file(self, path: str) -> FileRef:
         return FileRef(path, self.marker.get("digests", {}).get(path, ""))
 
@@ -81,6 +76,13 @@ class DataSource:
     def parts(self, kind: type[Record]) -> tuple[str, ...]:
         """Sub-datasets (for example M3D-Seg codes) that can give this kind of record."""
         return tuple(part for dataset in self._with(kind) for part in dataset.parts(self.root))
+
+    def splits(self, kinds: Collection[type[Record]], only: Collection[str] | None = None) -> dict[str, str]:
+        """Sub-dataset with records of these kinds -> how its split was made, as the marker says; nothing for data that
+        are divided as they were released."""
+        parts = {part for kind in kinds for part in self.parts(kind) if only is None or part in only}
+        told: Mapping[str, Any] = self.root.marker.get("splits", {})
+        return {part: str(told[part]) for part in sorted(parts) if part in told}
 
     def offers(self, kind: type[Record], split: str) -> bool:
         """Whether any data set of this root has such records in such a split."""

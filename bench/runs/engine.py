@@ -135,12 +135,13 @@ def run_task(
             manifest.path.unlink()
             folder.path.rmdir()
         raise
+    splits = source.splits(task.records, parts)
     about = {
         "test_set": settings.split,
         "title": task.title,
         "data": source.root.kind,
         "data_root": str(source.root.path.resolve()),
-        "splits": source.root.splits(parts),
+        "splits": splits,
         "model": adapter.name,
         "role": adapter.role,
         **({"control": settings.control} if settings.control else {}),
@@ -152,7 +153,7 @@ def run_task(
         manifest.information,
         metrics,
         settings.control,
-        source.root.splits(parts),
+        splits,
     )
     recorded = {"libraries": facts.libraries(), "model": dict(adapter.recorded())}
     if left_out:

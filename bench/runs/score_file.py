@@ -70,7 +70,7 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
         root = job.source.root.path if job.source is not None else job.answers.path.parent
         splits: dict[str, str] = {}
         if job.source is not None:
-            splits = job.source.root.splits(parts_of(task, job.source, settings.parts))
+            splits = job.source.splits(task.records, parts_of(task, job.source, settings.parts))
         about = {
             "test_set": settings.split if job.source is not None else job.answers.path.name,
             "title": task.title,

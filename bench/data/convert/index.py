@@ -29,7 +29,7 @@ def write_index(directory: Path, code: str, names: list[str], split: Split, **ab
         case: [index for index in range(len(names)) if f"masks/mask_{index}.npy" in geometry.digests]
         for case, geometry in finished.items()
     }
-    content = {
+    content: dict[str, Any] = {
         "name": code,
         "labels": {"0": "background"} | {str(index + 1): name for index, name in enumerate(names)},
         "numTrain": len(split.train),
@@ -37,6 +37,8 @@ def write_index(directory: Path, code: str, names: list[str], split: Split, **ab
         "train": [item for case in split.train for item in items(code, case, classes[case])],
         "test": [item for case in split.test for item in items(code, case, classes[case])],
     }
+    if split.validation:
+        content["validation"] = [item for case in split.validation for item in items(code, case, classes[case])]
     write_json(base / f"{code}.json", content)
     # Other codes may share the directory; what the marker says of them stays.
     prefix = f"{ROOT}/{code}/"

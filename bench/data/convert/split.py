@@ -26,7 +26,7 @@ class Split:
     facts: Mapping[str, Any] = field(default_factory=dict)
     missing: int = 0
     unlisted: tuple[str, ...] = ()
-    official: bool = False
+    validation: tuple[str, ...] = ()
 
 
 def seeded(cases: Sequence[str], train_fraction: float, seed: int) -> Split:
@@ -79,9 +79,7 @@ def of_m3d(path: Path, cases: Mapping[str, str]) -> Split:
     content = digest([path])
     facts = {"split": "m3d", "m3d_split": path.name, "m3d_split_digest": content, "missing_test_cases": missing}
     told = f"M3D's {path.name} ({content[:12]}){partly}"
-    return Split(
-        tuple(chosen["train"]), tuple(chosen["test"]), told, facts, missing, tuple(unlisted), official=not missing
-    )
+    return Split(tuple(chosen["train"]), tuple(chosen["test"]), told, facts, missing, tuple(unlisted))
 
 
 def _listed(path: Path, keys: Sequence[str]) -> set[str]:

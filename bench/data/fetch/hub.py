@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -98,10 +100,9 @@ class Repository:
         """Write the bytes of a file from ``start`` on to ``stream``; one attempt, which may end early with an error
         that :meth:`failure` judges."""
         from huggingface_hub.file_download import hf_hub_url, http_get
-        from huggingface_hub.utils import build_hf_headers
 
         url = hf_hub_url(self.source.repo, file.path, repo_type="dataset", revision=revision, endpoint=self.endpoint)
-        headers = build_hf_headers()
+        headers = _utils().build_hf_headers()
         headers["Accept-Encoding"] = "identity"  # ranges and sizes count bytes of the file itself
         # Above its limit http_get refuses a known size; the checksum tells in any case.
         size = file.size if file.size <= _PLAIN_HTTP_LIMIT else None
@@ -137,15 +138,14 @@ def failures() -> tuple[type[Exception], ...]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the bars and the log lines of the hub's library: the same is told by ours."""
-    from huggingface_hub.utils import disable_progress_bars, logging
-
-    level = logging.get_verbosity()
-    logging.set_verbosity(logging.CRITICAL)
-    disable_progress_bars()
+    utils = _utils()
+    level = utils.logging.get_verbosity()
+    utils.logging.set_verbosity(logging.CRITICAL)
+    utils.disable_progress_bars()
     try:
         yield
     finally:
-        logging.set_verbosity(level)
+        utils.logging.set_verbosity(level)
 
 
 def _hub() -> Any:
@@ -154,6 +154,10 @@ def _hub() -> Any:
     except ImportError as error:
         raise missing_extra("Fetching from the hub", "data") from error
     return huggingface_hub
+
+
+def _utils() -> Any:
+    return importlib.import_module("huggingface_hub.utils")
 
 
 def _remote(sibling: Any) -> RemoteFile:
