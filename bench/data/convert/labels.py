@@ -106,7 +106,8 @@ def _entries(entries: Mapping[str, Any], path: Path) -> Iterator[tuple[str, tupl
         elif many and class_name(key) and all(type(item) is int and item >= 0 for item in many):
             yield class_name(key), tuple(many)
         else:
-            raise UserError('expected entries like "5": "liver" or "liver": 5', file=path, field=key)
+            told = 'expected entries like "5": "liver" or "liver": 5'
+            raise UserError(told, file=path, field=key, fix="label numbers are whole numbers, names are text")
 
 
 def _check_masks(classes: Classes, cases: list[Case]) -> None:

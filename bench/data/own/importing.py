@@ -6,20 +6,19 @@ import csv
 import shutil
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from m3dbench.data.convert.index import write_index
 from m3dbench.data.convert.place import HU_WINDOW, place_scan
 from m3dbench.data.convert.prepared import MARKER, ROOT, check_code, digest, merge_classes, save_array, write_json
 from m3dbench.data.convert.split import Split
-from m3dbench.data.geometry import Geometry, orient, to_grid, write_geometry
-from m3dbench.data.own.rows import SPLITS, Problem, Row, read_table, refuse
-from m3dbench.data.raw import Scan, read_scan
+from m3dbench.data.own.checks import SPLITS, Problem, refuse
+from m3dbench.data.own.regions import Job, boxed, what, write_boxes, write_masks
+from m3dbench.data.own.rows import Row, read_table
+from m3dbench.data.raw import read_scan
 from m3dbench.data.readers import boxes as box_layout
 from m3dbench.data.readers.m3d_cap import SPLIT_FILE
 from m3dbench.data.readers.m3d_vqa import LETTERS
@@ -44,23 +43,6 @@ class Imported:
     masks: int
     boxes: int
     unused: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Job:
-    """Where volumes go and how: window None is the scan's own range. many: cases with more than one volume."""
-
-    folder: Path
-    code: str
-    names: list[str]
-    grid: tuple[int, int, int]
-    window: tuple[float, float] | None
-    problems: list[Problem]
-    many: frozenset[str]
-
-    def place(self, row: Row) -> str:
-        """The folder of a volume where the layout gives each one its own."""
-        return f"{row.case}--{row.series}" if row.case in self.many else row.case
 
 
 def import_table(
@@ -92,7 +74,7 @@ def import_table(
         names = list(dict.fromkeys(row.name for row in rows if row.mask is not None))
         volumes = Counter(case for case, _ in studies)
         many = [case for case, count in volumes.items() if count > 1]
-        job = _Job(made, code, names, grid, HU_WINDOW if hu else None, [], frozenset(many))
+        job = Job(made, code, names, grid, HU_WINDOW if hu else None, [], frozenset(many))
         if names:
             merge_classes(made, code, names)
         with (progress or Silent()).stage("importing", len(studies)) as advance:
@@ -120,14 +102,14 @@ def import_table(
     )
 
 
-def _study(job: _Job, rows: list[Row]) -> None:
+def _study(job: Job, rows: list[Row]) -> None:
     """Write one volume with everything that the table says of it; what is wrong with it becomes problems."""
     first = rows[0]
     try:
         scan = read_scan(first.volume)
         geometry, image = place_scan(scan, job.grid, job.window)
     except UserError as error:
-        job.problems.append(Problem(first.line, "volume", _what(error), error.fix or "give another file"))
+        job.problems.append(Problem(first.line, "volume", what(error), error.fix or "give another file"))
         return
     volume = image[np.newaxis]
     if any(row.report or row.question for row in rows):
@@ -137,87 +119,12 @@ def _study(job: _Job, rows: list[Row]) -> None:
         if report:
             (folder / f"{first.series}.txt").write_text(report + "\n", encoding="utf-8")
     if any(row.mask is not None for row in rows):
-        _masks(job, rows, scan, geometry, volume)
+        write_masks(job, rows, scan, geometry, volume)
     if any(row.box for row in rows):
-        _boxes(job, rows, scan, geometry, volume)
+        write_boxes(job, rows, scan, geometry, volume)
 
 
-def _masks(job: _Job, rows: list[Row], scan: Scan, geometry: Geometry, volume: npt.NDArray[Any]) -> None:
-    folder = job.folder / ROOT / job.code / job.place(rows[0])
-    digests = {"image.npy": save_array(folder / "image.npy", volume)}
-    thin: list[int] = []
-    absent: list[int] = []
-    for row in rows:
-        if row.mask is None:
-            continue
-        try:
-            values = _mask_values(row.mask, scan)
-        except UserError as error:
-            job.problems.append(Problem(row.line, "mask", _what(error), error.fix or "give another file"))
-            continue
-        native = values == row.label if row.label is not None else values > 0
-        index = job.names.index(row.name)
-        mask, needed = to_grid(native, geometry)
-        stored = mask[np.newaxis] if mask.any() else np.zeros((1, 1, 1, 1), dtype=np.bool_)
-        digests[f"masks/mask_{index}.npy"] = save_array(folder / "masks" / f"mask_{index}.npy", stored)
-        thin += [index] if needed else []
-        absent += [] if mask.any() else [index]
-    told = {int(name.split("_")[1].split(".")[0]) for name in digests if "_" in name}
-    complete = replace(
-        geometry,
-        thin=tuple(sorted(thin)),
-        absent=tuple(sorted(absent)),
-        unlabelled=tuple(index for index in range(len(job.names)) if index not in told),
-        source=rows[0].volume.name,
-        digests=digests,
-    )
-    write_geometry(folder / "geometry.json", complete)
-
-
-def _mask_values(path: Path, scan: Scan) -> npt.NDArray[Any]:
-    """A mask (X, Y, Z) on the voxels of the scan."""
-    if path.suffix != ".npy":
-        from m3dbench.data.raw.nifti import read_labels
-
-        return read_labels(path, scan)
-    values = read_scan(path).data
-    if values.shape != scan.shape:
-        told = f"the mask has (D, H, W) {values.shape[::-1]}, the volume {scan.shape[::-1]}"
-        raise UserError(told, file=path, fix="give a mask of the volume's shape")
-    return values
-
-
-def _boxes(job: _Job, rows: list[Row], scan: Scan, geometry: Geometry, volume: npt.NDArray[Any]) -> None:
-    """One filled box a class; several boxes of a class become the box around all of them, as M3D boxes a mask."""
-    folder = job.folder / box_layout.FOLDER / job.code / job.place(rows[0])
-    save_array(folder / "image.npy", volume)
-    digests: dict[str, str] = {}
-    for index, name in enumerate(_boxed(rows)):
-        native = np.zeros(scan.shape, dtype=np.bool_)
-        view = orient(native, geometry)
-        for row in rows:
-            if row.box is None or row.name != name:
-                continue
-            if any(end > size for end, size in zip(row.box[3:], view.shape, strict=True)):
-                told = f"the box ends outside of the volume, which has (D, H, W) {view.shape}"
-                job.problems.append(Problem(row.line, "d2", told, "give voxel indices of the volume itself"))
-                continue
-            d1, h1, w1, d2, h2, w2 = row.box
-            view[d1:d2, h1:h2, w1:w2] = True
-        around = [np.flatnonzero(view.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-        if not all(edge.size for edge in around):
-            continue
-        view[tuple(slice(int(edge[0]), int(edge[-1]) + 1) for edge in around)] = True
-        mask, _ = to_grid(native, geometry)
-        if not mask.any():
-            line = next(row.line for row in rows if row.name == name and row.box)
-            told = "the box lies wholly in the empty border, which is cropped"
-            job.problems.append(Problem(line, "d1", told, "check the axes: D superior, H anterior, W right"))
-        digests[f"box_{index}.npy"] = save_array(folder / f"box_{index}.npy", mask[np.newaxis])
-    write_geometry(folder / "geometry.json", replace(geometry, source=rows[0].volume.name, digests=digests))
-
-
-def _tables(job: _Job, studies: Mapping[Study, list[Row]]) -> None:
+def _tables(job: Job, studies: Mapping[Study, list[Row]]) -> None:
     """The tables of reports, questions and boxes."""
     reports: dict[str, list[dict[str, str]]] = {}
     questions: dict[str, list[list[str]]] = {}
@@ -233,7 +140,7 @@ def _tables(job: _Job, studies: Mapping[Study, list[Row]]) -> None:
                 content = [f"{base}.npy", report, row.question_type or "own", row.question]
                 questions.setdefault(split, []).append([*content, *row.choices, row.answer, row.letter])
         place = f"{box_layout.FOLDER}/{job.code}/{job.place(rows[0])}"
-        for index, name in enumerate(_boxed(rows)):
+        for index, name in enumerate(boxed(rows)):
             boxes.setdefault(split, []).append([f"{place}/image.npy", f"{place}/box_{index}.npy", name])
     if reports:
         write_json(job.folder / SPLIT_FILE, {split: reports[split] for split in SPLITS if split in reports})
@@ -252,7 +159,7 @@ def _csv(path: Path, header: list[str], rows: list[list[str]]) -> None:
         csv.writer(stream, lineterminator="\n").writerows([header, *rows])
 
 
-def _mark(job: _Job, table: Path, studies: Mapping[Study, list[Row]]) -> None:
+def _mark(job: Job, table: Path, studies: Mapping[Study, list[Row]]) -> None:
     """The split file of the masks, and the marker over everything."""
     told = f"own data ({table.name}, {digest([table])[:12]})"
     if job.names:
@@ -265,11 +172,3 @@ def _mark(job: _Job, table: Path, studies: Mapping[Study, list[Row]]) -> None:
     readers = {"M3D-Cap": SPLIT_FILE, "M3D-VQA": f"{QUESTIONS}/", job.code: f"{ROOT}/", "boxes": box_layout.FOLDER}
     parts = [part for part, place in readers.items() if any(name.startswith(place) for name in named)]
     write_json(job.folder / MARKER, {"kind": KIND, "splits": dict.fromkeys(parts, told), "digests": named})
-
-
-def _boxed(rows: list[Row]) -> list[str]:
-    return list(dict.fromkeys(row.name for row in rows if row.box))
-
-
-def _what(error: UserError) -> str:
-    return error.message + (f" [{Path(error.file).name}]" if error.file else "")

@@ -1,6 +1,7 @@
 """Boxes without masks, as ``data import`` writes them: ``M3D_Boxes/M3D_Boxes_<split>.csv``, a row a class of a volume.
 
-M3D-Data has no such layout: ours keeps ``<code>/<case>`` folders, so that a case is the same as in M3D-Seg's. The mask files are the boxes, filled, on the volume's grid.
+M3D-Data has no such layout. Ours keeps ``<code>/<case>`` folders, so that a case is the same as in M3D-Seg's; the mask
+files are the boxes, filled, on the volume's grid.
 """
 
 from __future__ import annotations
