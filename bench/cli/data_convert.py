@@ -78,7 +78,7 @@ def _tell(report: ConversionReport) -> None:
     if split.train and "m3d_split" not in split.facts:
         warn("the split was made by seed and is not the official one")
     if split.missing:
-        warn(f"{split.missing} of M3D's test cases are not here: results are of a part of its test set")
+        warn(f"M3D's test cases are not all here ({split.missing} missing): results are of a part of its test set")
     if split.unlisted:
         warn(f"{len(split.unlisted)} cases are in neither list of the split file and are not used")
     out.print(f"Next: m3dbench run --model threshold --data {report.directory}", style="dim", **PLAIN)

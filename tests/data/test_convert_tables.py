@@ -214,7 +214,7 @@ def test_the_test_cases_of_m3d_are_used_where_its_split_file_is(organs: Path, tm
     split_file(organs / "0003.json", training=cases[:2], test=[*cases[3:5], "Case_00999"])  # found beside the scans
     report = run("abdomenct-1k", organs, tmp_path / "out")
     assert (report.converted, report.split.missing) == ((), 1)
-    assert "1 of its 3 test cases are not here" in report.split.told
+    assert "without 1 of its 3 test cases" in report.split.told
 
 
 def test_otherwise_the_split_is_by_seed_and_says_so(organs: Path, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def of_m3d(path: Path, cases: Mapping[str, str]) -> Split:
             fix="give the split file of this data set; its cases have the names of the public scan files",
         )
     missing = len(listed["test"] - reached)
-    partly = f", {missing} of its {len(listed['test'])} test cases are not here" if missing else ""
+    partly = f", without {missing} of its {len(listed['test'])} test cases" if missing else ""
     content = digest([path])
     facts = {"split": "m3d", "m3d_split": path.name, "m3d_split_digest": content, "missing_test_cases": missing}
     told = f"M3D's {path.name} ({content[:12]}){partly}"
