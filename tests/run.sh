@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs m3dbench with everything the tests need into .venv-test and runs lint, types and tests.
-# Arguments go to pytest. Linux takes the CPU build of torch where pip knows one; constraints.txt pins it.
+# Arguments go to pytest, which works in PYTEST_WORKERS processes. Linux takes the CPU build of torch where pip knows one; constraints.txt pins it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON="${PYTHON:-python3}"
@@ -13,4 +13,4 @@ $PIP --no-deps --no-build-isolation tests/plugin_package 2>/dev/null || $PIP --n
 .venv-test/bin/ruff check .
 .venv-test/bin/ruff format --check .
 .venv-test/bin/python -m mypy -p m3dbench
-.venv-test/bin/python -m pytest "$@"
+.venv-test/bin/python -m pytest -n "${PYTEST_WORKERS:-2}" --dist worksteal "$@"
