@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -223,6 +224,22 @@ def test_the_token_is_sent_to_the_hub_and_written_nowhere(
     monkeypatch.setenv("HF_TOKEN", hub.token)
     get(hub, tmp_path)
     assert all(hub.token.encode() not in content for content in present(tmp_path).values())
+
+
+def test_a_full_disk_and_an_endpoint_that_is_no_hub(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        broken.setattr("m3dbench.data.fetch.hub.Repository.read", full)
+        waits: list[float] = []
+        with pytest.raises(UserError, match="No space left"):
+            get(hub, tmp_path, waits=waits)
+        assert not waits
+    monkeypatch.setattr(hub, "about", lambda _: ["a page of something else"])
+    with pytest.raises(UserError, match="does not answer as a hub"):
+        get(hub, tmp_path)
 
 
 def test_a_repository_cannot_write_outside(hub: Hub, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
 import re
@@ -16,6 +17,7 @@ from m3dbench.errors import UserError, missing_extra
 
 T = TypeVar("T")
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+LOCAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG})
 AGAIN = "run the same command again: what is there is kept"
 _PLAIN_HTTP_LIMIT = 50_000_000_000
 
@@ -113,7 +115,9 @@ class Repository:
         response = getattr(error, "response", None)
         status = getattr(response, "status_code", None)
         asked = _seconds(response.headers.get("Retry-After")) if response is not None else None
-        return status in TRANSIENT or status is None, asked, _told(error, status, self.source, what, self.place)
+        told = _told(error, status, self.source, what, self.place)
+        lost = status is None and not _lasting(error)
+        return status in TRANSIENT or lost, asked, told
 
     def _patient(self, ask: Callable[[], T], what: str) -> T:
         for attempt in range(self.patience.attempts):
@@ -125,6 +129,9 @@ class Repository:
                 if not again or attempt + 1 == self.patience.attempts:
                     raise told from error
                 self.patience.wait(attempt, asked, told)
+            except (ValueError, KeyError, TypeError) as error:
+                fix = "check HF_ENDPOINT, and whether a proxy answers in its place"
+                raise UserError(f"{self.place} does not answer as a hub", record=self.source.repo, fix=fix) from error
         raise AssertionError  # pragma: no cover
 
 
@@ -175,6 +182,13 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text is not None and text.strip().isdecimal() else None
 
 
+def _lasting(error: Exception) -> bool:
+    """Whether an error without an answer from the hub is none of the connection."""
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    return isinstance(error, OfflineModeIsEnabled) or getattr(error, "errno", None) in LOCAL
+
+
 def _disabled(source: Source) -> UserError:
     fix = source.disabled or "ask its keeper; what you have already fetched goes on working"
     return UserError(f"{source.name} is disabled on the hub (403): nobody can download it", record=source.repo, fix=fix)
@@ -197,6 +211,8 @@ def _told(error: Exception, status: int | None, source: Source, what: str, endpo
     if isinstance(error, errors.OfflineModeIsEnabled):
         return UserError("the hub may not be asked: HF_HUB_OFFLINE is set", record=repo, fix="unset HF_HUB_OFFLINE")
     place = what or repo
+    if getattr(error, "errno", None) in LOCAL:
+        return UserError(f"cannot be written: {error}", record=place, fix=f"make room or choose a directory; {AGAIN}")
     if status == 403:
         return UserError("the hub refuses access (403)", record=place, fix="check that HF_TOKEN has the right to read")
     if status == 404:
