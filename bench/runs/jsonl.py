@@ -39,9 +39,14 @@ def parse(raw: bytes, path: Path, number: int) -> dict[str, Any]:
     return row
 
 
+def document(content: Mapping[str, Any]) -> bytes:
+    """A JSON document for people to read, as UTF-8."""
+    return (json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+
+
 def write_document(path: Path, content: Mapping[str, Any]) -> None:
     """Replace a JSON document atomically: a reader sees the old one or the new one, whole."""
-    replace(path, (json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+    replace(path, document(content))
 
 
 def replace(path: Path, content: bytes) -> None:
