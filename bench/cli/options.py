@@ -106,6 +106,15 @@ def wordings(requests: RequestsChoice, templates: Path | None) -> Wordings:
     return UpstreamWordings(read_checkout(templates))
 
 
+def three_sizes(grid: str) -> tuple[int, int, int]:
+    """``--grid D,H,W``. Raises UserError when it is not three positive sizes."""
+    sizes = grid.split(",")
+    if len(sizes) != 3 or not all(size.strip().isdigit() and int(size) > 0 for size in sizes):
+        raise UserError(f"--grid takes three sizes D,H,W, not {grid!r}", field="--grid", fix="for example 32,256,256")
+    depth, height, width = (int(size) for size in sizes)
+    return depth, height, width
+
+
 def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
     """``["a=1"]`` -> ``{"a": "1"}``. Raises UserError when one has no ``=``."""
     values = {}

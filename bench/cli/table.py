@@ -126,6 +126,8 @@ def _notes(summary: TaskSummary) -> list[str]:
     notes = drop_notes(summary)
     if summary.data == "phantom":
         notes.append("Embedded phantom data: for trying things out, not for a leaderboard.")
+    for how in dict.fromkeys(summary.splits.values()):
+        notes.append(f"Split of {', '.join(part for part, said in summary.splits.items() if said == how)}: {how}.")
     if summary.role == "oracle":
         notes.append("This model reads the references: values are the metrics' ceilings.")
     bad = {name: count for name, count in summary.predictions.items() if name != "ok" and count}

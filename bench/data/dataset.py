@@ -85,6 +85,13 @@ class DataSource:
         """Sub-datasets (for example M3D-Seg codes) that can give this kind of record."""
         return tuple(part for dataset in self._with(kind) for part in dataset.parts(self.root))
 
+    def splits(self, kinds: Collection[type[Record]], only: Collection[str] | None = None) -> dict[str, str]:
+        """Sub-dataset with records of these kinds -> how its split was made, as the marker says; nothing for data that
+        are divided as they were released."""
+        parts = {part for kind in kinds for part in self.parts(kind) if only is None or part in only}
+        told: Mapping[str, Any] = self.root.marker.get("splits", {})
+        return {part: str(told[part]) for part in sorted(parts) if part in told}
+
     def offers(self, kind: type[Record], split: str) -> bool:
         """Whether any data set of this root has such records in such a split."""
         return any(split in dataset.splits(self.root, kind) for dataset in self._with(kind))

@@ -64,6 +64,12 @@ class MaskRecord(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoxRecord(MaskRecord):
+    """One class of one volume of which only a box is known. ``mask`` is that box, filled: it locates, it segments
+    nothing, so only tasks that ask for boxes take such records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReferringRecord(Record):
     """A question that refers to one object of a volume without a class name, and the answer that goes with its mask.
 

@@ -135,17 +135,25 @@ def run_task(
             manifest.path.unlink()
             folder.path.rmdir()
         raise
+    splits = source.splits(task.records, parts)
     about = {
         "test_set": settings.split,
         "title": task.title,
         "data": source.root.kind,
         "data_root": str(source.root.path.resolve()),
+        "splits": splits,
         "model": adapter.name,
         "role": adapter.role,
         **({"control": settings.control} if settings.control else {}),
     }
     comparable = facts.of_scores(
-        task.name, task.version, manifest.comparable, manifest.information, metrics, settings.control
+        task.name,
+        task.version,
+        manifest.comparable,
+        manifest.information,
+        metrics,
+        settings.control,
+        splits,
     )
     recorded = {"libraries": facts.libraries(), "model": dict(adapter.recorded())}
     if left_out:
@@ -210,6 +218,7 @@ def score_task(
             excluded=dict(sorted(excluded.items())),
             repaired=dict(sorted(notes.items())),
             control=ControlSummary(str(about["control"])) if about.get("control") else None,
+            splits=about.get("splits", {}),
         )
     write_summary(folder, summary)
     return summary

@@ -68,15 +68,21 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
             examples = ", ".join(f"{kind}: {sample}" for kind, sample in counts.examples.items())
             raise UserError(f"the ids are not complete: {told}", file=job.answers.path, record=examples, field="id")
         root = job.source.root.path if job.source is not None else job.answers.path.parent
+        splits: dict[str, str] = {}
+        if job.source is not None:
+            splits = job.source.splits(task.records, parts_of(task, job.source, settings.parts))
         about = {
             "test_set": settings.split if job.source is not None else job.answers.path.name,
             "title": task.title,
             "data": job.source.root.kind if job.source is not None else "file",
             "data_root": str(root.resolve()),
+            "splits": splits,
             "model": job.model,
             "role": "model",
         }
-        comparable = facts.of_scores(task.name, task.version, manifest.comparable, manifest.information, metrics)
+        comparable = facts.of_scores(
+            task.name, task.version, manifest.comparable, manifest.information, metrics, splits=splits
+        )
         resume = {"task": task.name, "task_version": task.version, "manifest": manifest.digest, "model": job.model}
         known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": {}})
         run.record(task.name, known, status="running", folder=HERE, about=about)

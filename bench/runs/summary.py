@@ -113,8 +113,8 @@ class TaskSummary:
 
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. excluded: why ``corrected``
     scoring leaves samples out -> how many. repaired: what was repaired in the data, or is wrong with it -> samples.
-    control: set where the
-    model was shown something else than the data; such values are no results.
+    control: set where the model was shown something else than the data; such values are no results. splits:
+    sub-dataset -> how its split was made, where that is not as released.
     """
 
     task: str
@@ -133,6 +133,7 @@ class TaskSummary:
     excluded: Mapping[str, int] = field(default_factory=dict)
     repaired: Mapping[str, int] = field(default_factory=dict)
     control: ControlSummary | None = None
+    splits: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
