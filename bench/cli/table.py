@@ -11,6 +11,7 @@ from rich.table import Table
 
 from m3dbench.cli.console import out
 from m3dbench.cli.drop_table import UNDEFINED, drop_columns, drop_notes
+from m3dbench.data.strata import UNLISTED
 from m3dbench.runs.summary import Macro, MetricSummary, TaskSummary, Value, worst_strata
 from m3dbench.stats.intervals import Interval
 from m3dbench.task import SCORINGS, Scoring
@@ -35,6 +36,8 @@ def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[s
         narrow = [f"No room here for: {', '.join(left_out)} (see summary.json)."] if left_out else []
         if any(item.spread for item in summary.metrics):
             out.print(_spread(summary))
+        for dimension in summary.apart:
+            out.print(_apart(summary, dimension))
         for note in _notes(summary) + narrow:
             out.print(f"  {escape(note)}", style="dim", highlight=False, soft_wrap=True)
         out.print()
@@ -103,6 +106,24 @@ def _spread(summary: TaskSummary) -> Table:
     return table
 
 
+def _apart(summary: TaskSummary, dimension: str) -> Table:
+    """Every metric on each stratum of a dimension, side by side; both scorings where the run has both."""
+    found = [item for item in summary.metrics if item.strata.get(dimension)]
+    names = sorted({name for item in found for name in item.strata[dimension]})
+    columns = {"metric": [f"{item.metric} (upstream)" if item.scoring == "upstream" else item.metric for item in found]}
+    for name in names:
+        cells = [item.strata[dimension].get(name) for item in found]
+        columns[name] = [_number(cell.value if cell else None) for cell in cells]
+        columns[f"95% interval, {name}"] = [_interval(cell) for cell in cells]
+        columns[f"n {name}"] = [f"{cell.n_planned:,}" if cell else "0" for cell in cells]
+    for name in names:
+        if _width(_laid_out(columns)) > out.width:
+            del columns[f"95% interval, {name}"]
+    table = _laid_out({escape(title): cells for title, cells in columns.items()})
+    table.title = escape(f"apart by {dimension}")
+    return table
+
+
 def _worst(summary: TaskSummary) -> Table | None:
     """The worst strata of the macro dimension by the primary metric; None where it has no more than these."""
     item = summary.metric(summary.primary) or summary.metric(summary.primary, "upstream")
@@ -136,6 +157,13 @@ def _notes(summary: TaskSummary) -> list[str]:
     ids = {name: count for name, count in summary.ids.items() if count}
     if ids:
         notes.append("Ids: " + ", ".join(f"{count} {name}" for name, count in ids.items()) + ".")
+    unlisted = {
+        dimension: cell.n_planned
+        for item in summary.metrics
+        for dimension in summary.apart
+        if (cell := item.strata.get(dimension, {}).get(UNLISTED)) is not None
+    }
+    notes += [f"{number:,} samples are not in the stratum file ({name}: {UNLISTED})." for name, number in unlisted.items()]
     if any(item.scoring == "corrected" for item in summary.metrics):
         notes += [f"Excluded from corrected scoring: {count}: {reason}." for reason, count in summary.excluded.items()]
     notes += [f"{name}: {count} unscored: {reason}" for (name, reason), count in _unscored(summary).items()]

@@ -1,11 +1,13 @@
-"""CSV tables of data sets and of answers, read as plain text, with errors that name file, line and column."""
+"""CSV tables and JSON lines of data sets and of answers, with errors that name file, line and column."""
 
 from __future__ import annotations
 
 import codecs
 import csv
+import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from m3dbench.data.arrays import need_file, unreachable
 from m3dbench.errors import DataError
@@ -73,6 +75,27 @@ def read_rows(
 
 def _row_error(message: str, place: Place, fix: str) -> DataError:
     return DataError(message, file=place.file, record=place.record, fix=fix, kind="malformed_record")
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of a JSON lines file, each with its place ("line 3"). Raises DataError where one is not a JSON object."""
+    with path.open("rb") as stream:
+        for number, raw in enumerate(stream, 1):
+            if raw.strip():
+                yield f"line {number}", parse_line(raw, path, number)
+
+
+def parse_line(raw: bytes, path: Path, number: int) -> dict[str, Any]:
+    """One line as an object. Raises DataError."""
+    try:
+        row = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+    except UnicodeDecodeError as error:
+        raise not_utf8(path) from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"is not valid JSON: {error}", file=path, record=f"line {number}", fix="mend it") from error
+    if not isinstance(row, dict):
+        raise DataError("expected a JSON object", file=path, record=f"line {number}")
+    return row
 
 
 def not_utf8(path: Path, told: str | Path | None = None) -> DataError:

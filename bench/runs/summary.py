@@ -114,7 +114,7 @@ class TaskSummary:
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. excluded: why ``corrected``
     scoring leaves samples out -> how many.
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. control: set where the
-    model was shown something else than the data; such values are no results.
+    model was shown something else than the data; such values are no results. apart: dimensions of a stratum file.
     """
 
     task: str
@@ -132,6 +132,7 @@ class TaskSummary:
     metrics: tuple[MetricSummary, ...]
     excluded: Mapping[str, int] = field(default_factory=dict)
     control: ControlSummary | None = None
+    apart: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
