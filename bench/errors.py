@@ -48,7 +48,7 @@ class UserError(Exception):
 class DataError(UserError):
     """A volume, mask or record of the data set that cannot be read; in a run it becomes that sample's status.
 
-    kind: what is wrong in one word of ``m3dbench.data.check.kinds``, by which `data check` counts alike errors together.
+    kind: what is wrong, a key of ``m3dbench.data.check.kinds``, by which `data check` counts.
     """
 
     def __init__(

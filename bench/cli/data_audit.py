@@ -131,13 +131,12 @@ def _show_leaks(found: Audit) -> None:
 
 
 def _letters(found: Audit) -> Table:
-    table = _table("questions", "n", "right letters", "even would be", "p", "best letter", "longest", "chance")
+    table = _table("questions", "n", "right letters", "p", "best letter", "longest", "chance")
     for one in found.letters:
         table.add_row(
             _plain(one.split),
             f"{one.questions:,}",
             " ".join(f"{letter} {number:,}" for letter, number in one.observed.items()),
-            " ".join(f"{letter} {number:,.0f}" for letter, number in one.expected.items()),
             "–" if one.p is None else f"{one.p:.3f}" + (" skewed" if one.skewed else ""),
             f"{one.best_letter:.3f}",
             "–" if one.longest is None else f"{one.longest:.3f}",

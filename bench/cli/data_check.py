@@ -80,7 +80,7 @@ def _show(report: Report) -> None:
     from rich.table import Table
 
     from m3dbench.cli.console import PLAIN, out
-    from m3dbench.data.check.kinds import KINDS
+    from m3dbench.data.check.kinds import KINDS, SEVERITIES
 
     sets = ", ".join(report.datasets)
     how = ", headers only" if report.quick else ""
@@ -102,7 +102,8 @@ def _show(report: Report) -> None:
             if report.counts[kind] > SHOWN:
                 out.print(f"                    ... and {report.counts[kind] - SHOWN:,} more", style="dim", **PLAIN)
             out.print(f"                    fix: {about.fix}", **PLAIN)
-    counts = ", ".join(f"{report.count(severity):,} {severity}s" for severity in ("error", "warning", "note"))
+    numbers = {severity: report.count(severity) for severity in SEVERITIES}
+    counts = ", ".join(f"{number:,} {severity}{'s' * (number != 1)}" for severity, number in numbers.items())
     out.print(f"{'Nothing wrong found' if not report.count('error') else 'Errors found'}: {counts}.", **PLAIN)
 
 

@@ -19,6 +19,7 @@ from m3dbench.task import SCORINGS, Scoring
 LESS_NEEDED = ("macro", "blind", "chance", "upstream")
 """Columns that a narrow terminal loses first; values, intervals and counts always stay."""
 WORST = 5
+REASONS = 3
 Found = Mapping[tuple[str, Scoring], MetricSummary]
 
 
@@ -154,6 +155,10 @@ def _notes(summary: TaskSummary) -> list[str]:
         notes.append(
             "Predictions: " + ", ".join(f"{count} {name}" for name, count in bad.items()) + " (each counts as worst)."
         )
+    reasons = sorted(summary.prediction_reasons.items(), key=lambda item: -item[1])
+    notes += [f"  {count:,}: {reason}" for reason, count in reasons[:REASONS]]
+    if len(reasons) > REASONS:
+        notes.append(f"  ... and {len(reasons) - REASONS:,} other reasons (predictions.jsonl)")
     ids = {name: count for name, count in summary.ids.items() if count}
     if ids:
         notes.append("Ids: " + ", ".join(f"{count} {name}" for name, count in ids.items()) + ".")
@@ -163,10 +168,15 @@ def _notes(summary: TaskSummary) -> list[str]:
         for dimension in summary.apart
         if (cell := item.strata.get(dimension, {}).get(UNLISTED)) is not None
     }
-    notes += [f"{number:,} samples are not in the stratum file ({name}: {UNLISTED})." for name, number in unlisted.items()]
+    notes += [
+        f"{number:,} samples are not in the stratum file ({name}: {UNLISTED})." for name, number in unlisted.items()
+    ]
     if any(item.scoring == "corrected" for item in summary.metrics):
         notes += [f"Excluded from corrected scoring: {count}: {reason}." for reason, count in summary.excluded.items()]
-    notes += [f"{name}: {count} unscored: {reason}" for (name, reason), count in _unscored(summary).items()]
+    unscored: dict[tuple[str, int], list[str]] = {}
+    for (name, reason), count in _unscored(summary).items():
+        unscored.setdefault((reason, count), []).append(name)
+    notes += [f"{', '.join(names)}: {count:,} unscored: {reason}" for (reason, count), names in unscored.items()]
     for item in summary.metrics:
         if item.quirks and summary.role == "oracle":
             told = ", ".join(f"{quirk} on {count}" for quirk, count in item.quirks.items())

@@ -43,7 +43,12 @@ def need_file(file: Path, told: str | Path) -> int:
     try:
         found = file.stat()
     except FileNotFoundError as error:
-        raise DataError("the file is missing", file=told, kind="missing_file") from error
+        raise DataError(
+            "the file is missing",
+            file=told,
+            fix="copy it there; `m3dbench data check` finds all that is missing",
+            kind="missing_file",
+        ) from error
     except (OSError, ValueError, RuntimeError) as error:
         raise unreachable(error, told) from error
     if stat.S_ISDIR(found.st_mode):

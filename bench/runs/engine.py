@@ -27,6 +27,7 @@ from m3dbench.runs.gallery import Gallery
 from m3dbench.runs.journal import Rows
 from m3dbench.runs.pairs import PairMaker, stored_masks
 from m3dbench.runs.predict import PredictOptions, predict
+from m3dbench.runs.reasons import Reasons
 from m3dbench.runs.scoring import Metrics, score
 from m3dbench.runs.summary import ControlSummary, TaskSummary, count_statuses, summarise
 from m3dbench.task import SCORINGS, Asking, Scoring, Task
@@ -197,7 +198,13 @@ def score_task(
     with progress.stage(f"{task.name}: scoring", manifest.samples) as advance:
         further = strata.of if strata is not None else lambda _: {}
         tallies = score(manifest, prediction_of, task.answer, metrics, maker, folder.scores, advance, further)
-    statuses = Counter(str((rows.get(sample.id) or {"status": "missing"})["status"]) for sample in manifest)
+    statuses: Counter[str] = Counter()
+    reasons = Reasons()
+    for sample in manifest:
+        row = rows.get(sample.id) or {"status": "missing"}
+        statuses[str(row["status"])] += 1
+        if row.get("reason"):
+            reasons.add(row["reason"])
     excluded = Counter(sample.excluded for sample in manifest if sample.excluded)
     rows.close()
     with progress.stage(f"{task.name}: intervals", None):
@@ -218,6 +225,7 @@ def score_task(
             excluded=dict(sorted(excluded.items())),
             control=ControlSummary(str(about["control"])) if about.get("control") else None,
             apart=strata.dimensions if strata is not None else (),
+            prediction_reasons=reasons.to_json(),
         )
     write_summary(folder, summary)
     return summary

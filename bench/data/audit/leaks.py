@@ -72,7 +72,8 @@ def find_leaks(
 
 def _by_volumes(cases: Cases, root: Path, leak: Any, workers: int, progress: Progress) -> VolumeCounts:
     named: dict[Part, list[tuple[Case, str]]] = {
-        part: [(case, path) for case in cases.of(part) for path in case.volumes] for part in ("train", "validation", "test")
+        part: [(case, path) for case in cases.of(part) for path in case.volumes]
+        for part in ("train", "validation", "test")
     }
     total = sum(map(len, named.values()))
     signed = {}

@@ -167,8 +167,5 @@ def _holds(text: str, name: str) -> bool:
 
 def _splits(source: DataSource, kind: type[QuestionRecord | ReportRecord | MaskRecord]) -> Collection[str]:
     return dict.fromkeys(
-        split
-        for dataset in source.datasets
-        if kind in dataset.kinds
-        for split in dataset.splits(source.root, kind)
+        split for dataset in source.datasets if kind in dataset.kinds for split in dataset.splits(source.root, kind)
     )

@@ -68,7 +68,6 @@ def matches(cases: Sequence[Case], others: Sequence[Case]) -> Iterator[TextMatch
     for case, text in _prepared(cases):
         for other, twin in by_key[text.key] if text.key in by_key else ():
             yield TextMatch("text" if twin.raw.strip() == text.raw.strip() else "normalised text", case, other, 1.0)
-        candidates = {place: NEAR for place in index.near(text)}
         told = {id(other) for other, _ in by_key.get(text.key, ())}
         for other, twin in by_number.get(_number(case), ()):
             if _number(case) and other.id != case.id and id(other) not in told:
@@ -76,7 +75,7 @@ def matches(cases: Sequence[Case], others: Sequence[Case]) -> Iterator[TextMatch
                 if similarity >= NEAR_OF_ONE_NUMBER:
                     told.add(id(other))
                     yield TextMatch("near text", case, other, similarity)
-        for place in candidates:
+        for place in index.near(text):
             other, twin = prepared[place]
             if id(other) not in told and (similarity := text.near(twin)) >= NEAR:
                 yield TextMatch("near text", case, other, similarity)
@@ -96,9 +95,7 @@ def _number(case: Case) -> str:
 
 
 def _prepared(cases: Sequence[Case]) -> list[tuple[Case, _Text]]:
-    return [
-        (case, text) for case in cases for raw in case.texts if len((text := _Text(raw)).words) >= FEWEST_WORDS
-    ]
+    return [(case, text) for case in cases for raw in case.texts if len((text := _Text(raw)).words) >= FEWEST_WORDS]
 
 
 class _Index:

@@ -14,8 +14,8 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True)
 class Kind:
-    """severity: ``error`` makes samples fail or be judged against a wrong reference; ``warning`` makes numbers doubtful;
-    ``note`` is worth knowing."""
+    """severity: ``error`` makes samples fail or be judged against a wrong reference; ``warning`` makes numbers
+    doubtful; ``note`` is worth knowing."""
 
     severity: Severity
     title: str
@@ -64,6 +64,10 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+_SAYS_ALL = ("missing_file", "empty_file", "no_file", "symlink_loop", "outside_root", "pickle")
+"""Kinds whose errors say no more than their title."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing found. kind: a key of ``KINDS``; file: relative to the data root; record: place within it."""
@@ -78,4 +82,5 @@ class Finding:
 def of_error(error: DataError, file: str, record: str = "") -> Finding:
     """What a reader's error says, as a finding on the file that it was reading."""
     kind = error.kind if error.kind in KINDS else "unreadable"
-    return Finding(kind, file, error.message, error.record or record, error.field or "")
+    detail = "" if kind in _SAYS_ALL else error.message
+    return Finding(kind, file, detail, error.record or record, error.field or "")

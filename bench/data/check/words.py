@@ -49,6 +49,4 @@ def contains_answer(question: str, answer: str, others: list[str]) -> bool:
 
 
 def _within(part: list[str], whole: list[str]) -> bool:
-    return bool(part) and any(
-        whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1)
-    )
+    return bool(part) and any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))
