@@ -18,7 +18,7 @@ SKEWED = 0.01
 @dataclass(frozen=True)
 class Letters:
     """Right letters of a split. expected: were they spread evenly over the offered ones; p: of a chi-squared test of
-    that, None where the split is empty. longest: share in which the one longest choice is right, of those that have one.
+    that, None where the split is empty. longest: share in which the one longest choice is right, of those with one.
     """
 
     split: str

@@ -66,7 +66,7 @@ def matches(cases: Sequence[Case], others: Sequence[Case]) -> Iterator[TextMatch
         by_number[_number(other)].append((other, text))
     index = _Index(prepared)
     for case, text in _prepared(cases):
-        for other, twin in by_key[text.key] if text.key in by_key else ():
+        for other, twin in by_key.get(text.key, ()):
             yield TextMatch("text" if twin.raw.strip() == text.raw.strip() else "normalised text", case, other, 1.0)
         told = {id(other) for other, _ in by_key.get(text.key, ())}
         for other, twin in by_number.get(_number(case), ()):
