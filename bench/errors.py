@@ -59,9 +59,10 @@ class DataError(UserError):
         record: str | None = None,
         field: str | None = None,
         fix: str | None = None,
+        code: ExitCode = ExitCode.USAGE,
         kind: str = "unreadable",
     ) -> None:
-        super().__init__(message, file=file, record=record, field=field, fix=fix)
+        super().__init__(message, file=file, record=record, field=field, fix=fix, code=code)
         self.kind = kind
 
 

@@ -124,7 +124,7 @@ def _npy_header(stream: IO[bytes], size: int, start: bytes, told: str | Path) ->
     there = size - stream.tell()
     if there < header.nbytes:
         raise DataError(
-            f"the array is truncated: shape {header.shape} of {dtype} needs {header.nbytes:,} bytes, {there:,} are there",
+            f"the array is truncated: {header.shape} of {dtype} needs {header.nbytes:,} bytes, {there:,} are there",
             file=told,
             fix=_AGAIN,
             kind="truncated",
