@@ -172,6 +172,11 @@ def _notes(summary: TaskSummary) -> list[str]:
         f"{number:,} samples are not in the stratum file ({name}: {UNLISTED})." for name, number in unlisted.items()
     ]
     if any(item.scoring == "corrected" for item in summary.metrics):
+        notes += [
+            f"Repaired in the data: {count}: {reason}." for reason, count in list(summary.repaired.items())[:WORST]
+        ]
+        if len(summary.repaired) > WORST:
+            notes.append(f"And {len(summary.repaired) - WORST} more repairs (see summary.json).")
         notes += [f"Excluded from corrected scoring: {count}: {reason}." for reason, count in summary.excluded.items()]
     unscored: dict[tuple[str, int], list[str]] = {}
     for (name, reason), count in _unscored(summary).items():

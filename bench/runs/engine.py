@@ -206,6 +206,7 @@ def score_task(
         if row.get("reason"):
             reasons.add(row["reason"])
     excluded = Counter(sample.excluded for sample in manifest if sample.excluded)
+    notes = Counter(sample.note for sample in manifest if sample.note)
     rows.close()
     with progress.stage(f"{task.name}: intervals", None):
         summary = TaskSummary(
@@ -223,6 +224,7 @@ def score_task(
             ids=dict(ids or {}),
             metrics=summarise(tallies, task.macro, _variants_of(manifest)),
             excluded=dict(sorted(excluded.items())),
+            repaired=dict(sorted(notes.items())),
             control=ControlSummary(str(about["control"])) if about.get("control") else None,
             apart=strata.dimensions if strata is not None else (),
             prediction_reasons=reasons.to_json(),

@@ -15,13 +15,14 @@ from m3dbench.data.check.questions import check_choices, check_referring
 from m3dbench.data.check.report import Size
 from m3dbench.data.check.walk import Seen, Step, Walk
 from m3dbench.data.readers import m3d_cap, m3d_refseg, m3d_vqa
+from m3dbench.data.readers.paths import below_root
 from m3dbench.data.tables import read_rows, split_tables
 from m3dbench.metrics.ranking import text_key
 
 
 def cap(walk: Walk) -> Iterator[Step]:
     """M3D-Cap: the split file, every series and every text."""
-    file = m3d_cap.SPLIT_FILE
+    file = m3d_cap.split_file(walk.root)
     found: list[Finding] = []
     for split, items in walk.json(file, found).items():
         if not isinstance(items, list):
@@ -33,10 +34,11 @@ def cap(walk: Walk) -> Iterator[Step]:
             if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("image", "text")):
                 yield Finding("malformed_record", file, "an item needs 'image' and 'text', both paths", record)
                 continue
-            if not ids.first(m3d_cap.series_id(item["image"])):
-                yield Finding("duplicate_id", file, item["image"], record, "image")
-            texts.first(item["text"])
-            if job := walk.job(f"{file} {record}", volume=item["image"], text=item["text"]):
+            image, text = (below_root(walk.root.path, item[key], m3d_cap.FOLDER) for key in ("image", "text"))
+            if not ids.first(m3d_cap.series_id(image)):
+                yield Finding("duplicate_id", file, image, record, "image")
+            texts.first(text)
+            if job := walk.job(f"{file} {record}", volume=image, text=text):
                 yield job
         counts = {"items": len(items), "texts": len(texts)}
         yield Size(f"M3D-Cap {split}", counts, published("M3D-Cap", split) if walk.official else {})
@@ -54,7 +56,8 @@ def vqa(walk: Walk) -> Iterator[Step]:
                 continue
             place, fields = row
             yield from check_choices(file, place.record, fields)
-            image, code = fields["Image Path"], fields["Question Type"].strip()
+            image = below_root(walk.root.path, fields["Image Path"], m3d_cap.FOLDER)
+            code = fields["Question Type"].strip()
             types[f"type {code} ({m3d_vqa.QUESTION_TYPES.get(code, 'unknown')})"] += 1
             images.first(image)
             if not asked.first(image, text_key(fields["Question"])):
@@ -70,8 +73,8 @@ def refseg(walk: Walk) -> Iterator[Step]:
     for split, file in split_tables(walk.root.path, m3d_refseg.FOLDERS, "M3D_RefSeg").items():
         rows, images = 0, Seen()
         read = walk.rows(file, partial(read_rows, walk.root.path / file, m3d_refseg.COLUMNS))
-        for (image, mask), group in groupby(read, _pair):
-            if not image:
+        for (named, named_mask), group in groupby(read, _pair):
+            if not named:
                 yield from group
                 continue
             labels: dict[int, None] = {}
@@ -83,9 +86,10 @@ def refseg(walk: Walk) -> Iterator[Step]:
                 yield from findings
                 if not any(finding.field == "Mask_ID" for finding in findings):
                     labels[int(fields["Mask_ID"])] = None
+            image, mask = (below_root(walk.root.path, path, m3d_refseg.PREPARED) for path in (named, named_mask))
             images.first(image)
             new = (mask, ",".join(map(str, labels)))
-            masks = [MaskFile(walk.root.file(mask), record, tuple(labels))] if mask and labels else []
+            masks = [MaskFile(walk.root.file(mask), record, tuple(labels))] if named_mask and labels else []
             walk.name(mask)
             if job := walk.job(record, volume=image, masks=masks if walk.files.first(*new) else []):
                 yield job

@@ -14,6 +14,7 @@ from m3dbench.data.check.report import Size
 from m3dbench.data.check.walk import Seen, Step, Walk
 from m3dbench.data.check.words import contains_answer
 from m3dbench.data.readers import m3d_seg
+from m3dbench.data.readers.paths import below_root
 
 
 def seg(walk: Walk) -> Iterator[Step]:
@@ -55,18 +56,22 @@ def _split(walk: Walk, code: str, file: str, split: str, items: Any, classes: in
             if why := _wrong(item, classes):
                 yield Finding(why[0], file, why[1], record, "label")
                 continue
-            label = m3d_seg._relative(item["label"])
+            label = _path(walk, item["label"])
             if not labels.first(label):
                 yield Finding("duplicate_id", file, item["label"], record, "label")
             elif walk.name(label):
                 masks.append(MaskFile(walk.root.file(label), f"{file} {record}"))
         if image:
             volumes.first(image)
-            if job := walk.job(first, volume=m3d_seg._relative(image), masks=masks):
+            if job := walk.job(first, volume=_path(walk, image), masks=masks):
                 yield job
     counts = {"items": len(items), "volumes": len(volumes)}
     name = f"{code} {split}"
     yield Size(f"M3D-Seg {name}", counts, published("M3D-Seg", name) if walk.official else {})
+
+
+def _path(walk: Walk, path: str) -> str:
+    return below_root(walk.root.path, path, m3d_seg.FOLDER, m3d_seg.FOLDER)
 
 
 def _image(item: Any) -> str:
