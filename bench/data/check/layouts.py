@@ -19,6 +19,8 @@ from m3dbench.data.readers.paths import below_root
 from m3dbench.data.tables import read_rows, split_tables
 from m3dbench.metrics.ranking import text_key
 
+NO_IMAGE = "(none)"
+
 
 def cap(walk: Walk) -> Iterator[Step]:
     """M3D-Cap: the split file, every series and every text."""
@@ -86,6 +88,8 @@ def refseg(walk: Walk) -> Iterator[Step]:
                 yield from findings
                 if not any(finding.field == "Mask_ID" for finding in findings):
                     labels[int(fields["Mask_ID"])] = None
+            if named == NO_IMAGE:
+                continue
             image, mask = (below_root(walk.root.path, path, m3d_refseg.PREPARED) for path in (named, named_mask))
             images.first(image)
             new = (mask, ",".join(map(str, labels)))
@@ -101,4 +105,4 @@ def _pair(row: Any) -> tuple[str, str]:
     """Image and mask of a row; findings, and rows without an image, stand alone."""
     if isinstance(row, Finding):
         return "", ""
-    return row[1]["Image"].strip() or "(none)", row[1]["Mask"].strip()
+    return row[1]["Image"].strip() or NO_IMAGE, row[1]["Mask"].strip()
