@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from m3dbench.cli import data_convert, data_fetch, data_import, data_prepare
+from m3dbench.cli import data_audit, data_check, data_convert, data_fetch, data_import, data_prepare
 
-app = typer.Typer(help="Make, fetch, prepare, convert and import data sets.", no_args_is_help=True)
+app = typer.Typer(help="Make, fetch, prepare, convert, import, check and audit data sets.", no_args_is_help=True)
 app.command("fetch")(data_fetch.fetch)
 app.add_typer(data_prepare.app, name="prepare")
 app.command("convert")(data_convert.convert)
 app.command("import")(data_import.import_data)
+app.command("check")(data_check.check)
+app.command("audit")(data_audit.audit)
 
 
 @app.command()

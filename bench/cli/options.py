@@ -12,6 +12,7 @@ import typer
 from m3dbench.errors import UserError
 
 if TYPE_CHECKING:
+    from m3dbench.data.strata import Strata
     from m3dbench.task import Scoring
     from m3dbench.wording import Wordings
 
@@ -58,6 +59,10 @@ class ControlChoice(StrEnum):
 ControlOption = Annotated[
     ControlChoice | None,
     typer.Option(help="Show the model something else, and measure how far its values drop (docs/controls.md)."),
+]
+StrataOption = Annotated[
+    Path | None,
+    typer.Option("--strata", metavar="FILE", help="Strata of samples or cases, as `m3dbench data audit` writes them."),
 ]
 ScoringOption = Annotated[
     ScoringChoice, typer.Option(help="Scoring rules: what the paper means, what its scripts do, or both.")
@@ -113,6 +118,13 @@ def three_sizes(grid: str) -> tuple[int, int, int]:
         raise UserError(f"--grid takes three sizes D,H,W, not {grid!r}", field="--grid", fix="for example 32,256,256")
     depth, height, width = (int(size) for size in sizes)
     return depth, height, width
+
+
+def strata_of(file: Path | None) -> Strata | None:
+    """The stratum file of --strata. Raises DataError when it cannot be used."""
+    from m3dbench.data.strata import read_strata
+
+    return read_strata(file) if file is not None else None
 
 
 def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
