@@ -30,7 +30,7 @@ def weights_module(parity: Path) -> ModuleType:
 def parity_tensors(folder: Path) -> dict[str, Tensor]:
     """Every tensor of a parity folder, float32, under its published name."""
     made: dict[str, npt.NDArray[np.float32]] = weights_module(folder.parent).state_dict(folder)
-    return {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in made.items()}
+    return {name: torch.from_numpy(np.array(value)) for name, value in made.items()}
 
 
 def parity_volume(parity: Path, seed: int) -> Tensor:
