@@ -166,6 +166,9 @@ def run(
     if skipped:
         by = model if control is None else f"{model} or control {control.value}"
         console.print(f"Not supported by {by}: {', '.join(skipped)}", style="dim", highlight=False)
+    if checks := adapter.recorded().get("self_checks"):
+        names = ", ".join(check["name"] for check in checks)
+        console.print(f"Self-checks at the start, all passed: {names}", style="dim", highlight=False)
     console.print(f"Wrote {folder.path}: summary.json, and per task manifest, predictions and scores", **PLAIN)
     console.print(f"Next: python -c \"import m3dbench; print(m3dbench.load_run('{folder.path}').values())\"", **PLAIN)
     errors = sum(summary.predictions["error"] for summary in summaries)
