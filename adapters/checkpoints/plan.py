@@ -20,9 +20,10 @@ EXTRAS = (
     r"(.*\.)?(norm_cross_attn|cross_attn)\..*",
     r"(.*\.)?rotary_emb\.inv_freq",
     r"(.*\.)?embeddings\.position_ids",
-    r"(.*\.)?num_batches_tracked",
+    r"(.*\.)?original_module\..*",
 )
-"""Tensors that any checkpoint may hold without use: of MONAI's blocks since 1.4, and buffers of old transformers."""
+"""Tensors that any checkpoint may hold without use: of MONAI's blocks since 1.4, buffers of old
+transformers, and what PEFT keeps of a module that was trained in full."""
 SHOWN = 5
 
 

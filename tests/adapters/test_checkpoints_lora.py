@@ -97,7 +97,8 @@ def test_embeddings(base: Path) -> None:
 def test_modules_trained_in_full_replace_the_base(base: Path, name: str) -> None:
     stored, _ = halves(Q, 5, 4)
     head = torch.randn(7, 5)
-    assert torch.equal(loaded(adapter(base, {**stored, name: head}))["head.weight"], head)
+    before = {"base_model.model.head.original_module.weight": torch.zeros(7, 5)}
+    assert torch.equal(loaded(adapter(base, {**stored, name: head, **before}))["head.weight"], head)
 
 
 def test_what_training_saves_beside_the_adapter(base: Path) -> None:
