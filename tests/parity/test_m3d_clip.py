@@ -14,6 +14,7 @@ from published_folder import parity_tensors, parity_volume, write_weights
 
 from m3dbench.adapters.checkpoints import Checkpoint, Placement, load
 from m3dbench.adapters.m3d_clip.model import UNUSED, M3DClip
+from m3dbench.errors import UserError
 
 TOLERANCE = 1e-6
 FP32 = Placement("cpu", "fp32")
@@ -52,3 +53,18 @@ def test_images(parity: Path, model: M3DClip, recorded: Any) -> None:
         with torch.inference_mode():
             vector = model.encode_image(parity_volume(parity, pair["volume_seed"]))[0]
         np.testing.assert_allclose(vector.numpy(), recorded[f"{number}.image_embedding"], rtol=0, atol=TOLERANCE)
+
+
+def test_the_vision_tower_alone_is_no_retrieval_model(parity: Path, tmp_path: Path) -> None:
+    shapes = json.loads((parity / "m3d_clip" / "tensors.json").read_text())
+    prefix = "vision_encoder."
+    tower = {
+        name.removeprefix(prefix): torch.zeros(1).expand(shape)  # takes no room in the file
+        for name, shape in shapes.items()
+        if name.startswith(prefix)
+    }
+    torch.save(tower, tmp_path / "pretrained_ViT.bin")
+    fields = json.loads((parity / "m3d_clip" / "config.json").read_text())
+    with pytest.raises(UserError, match="not the weights of M3DClip") as caught:
+        load(lambda: M3DClip(fields), tmp_path / "pretrained_ViT.bin", placement=FP32, unused=UNUSED)
+    assert "this file is the part vision_encoder alone" in str(caught.value)
