@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     FINDINGS = 1
     USAGE = 2
     NOTHING_TO_SCORE = 3
+    BUDGET_REACHED = 4
 
 
 class UserError(Exception):
