@@ -50,7 +50,8 @@ class Context:
     """What the engine tells an adapter before the first query of a task.
 
     train: yields the train split's samples with their references, in a stable order; raises UserError when the data set
-    has no train split. known: reference of a test sample, None unless the adapter declares ``reads_reference``.
+    has no train split. requests: ``upstream`` where requests are worded as the reference words them: an adapter with
+    wordings of its own then leaves them as they are. known: reference of a test sample, None unless the adapter declares ``reads_reference``.
     """
 
     task: str
@@ -58,6 +59,7 @@ class Context:
     seed: int
     train: Callable[[], Iterator[tuple[Sample, Known]]]
     known: Callable[[str], Known] | None = None
+    requests: str = "default"
 
 
 class Adapter(ABC):
@@ -90,5 +92,6 @@ class Adapter(ABC):
         return {}
 
     def recorded(self) -> Mapping[str, Any]:
-        """What should be written down without guarding a resume: device, library versions."""
+        """What should be written down without guarding a resume: device, library versions. Asked before and after the
+        predictions; entries that have come about by then are added."""
         return {}
