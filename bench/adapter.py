@@ -50,8 +50,9 @@ class Context:
     """What the engine tells an adapter before the first query of a task.
 
     train: yields the train split's samples with their references, in a stable order; raises UserError when the data set
-    has no train split. requests: ``upstream`` where requests are worded as the reference words them: an adapter with
-    wordings of its own then leaves them as they are. known: reference of a test sample, None unless the adapter declares ``reads_reference``.
+    has no train split. known: reference of a test sample, None unless the adapter declares ``reads_reference``.
+    requests: ``upstream`` where samples are worded as the reference words them; an adapter with sentences of its own
+    then leaves them as they are.
     """
 
     task: str
@@ -65,7 +66,8 @@ class Context:
 class Adapter(ABC):
     """A model behind a uniform face.
 
-    tasks: names of the tasks it can do. version: raised when its predictions may change.
+    tasks: names of the tasks it can do, of an instance those that its options allow. version: raised when its
+    predictions may change.
     boxes: the convention of the boxes it returns, in numbers or in text; the engine converts once.
     looks: it needs the volume; the engine then checks every volume and turns a broken one into an ``error``.
     batch_size: queries per call of ``predict``; membership is fixed by the order of samples.
@@ -73,7 +75,7 @@ class Adapter(ABC):
 
     name: ClassVar[str]
     version: ClassVar[str]
-    tasks: ClassVar[frozenset[str]]
+    tasks: frozenset[str]
     boxes: ClassVar[BoxConvention] = BoxConvention()
     looks: ClassVar[bool] = True
     reads_reference: ClassVar[bool] = False

@@ -50,7 +50,9 @@ class PromptTokens:
             found = found[:-1]
         places = found[1 : 1 + self.image_tokens]
         if found[0] != self._tokenizer.bos_token_id or places != [self.added[PATCH]] * self.image_tokens:
-            told = f"a prompt starts with the ids {found[:3]}, expected {self._tokenizer.bos_token_id} (the start token)"
+            told = (
+                f"a prompt starts with the ids {found[:3]}, expected {self._tokenizer.bos_token_id} (the start token)"
+            )
             raise _unfit(self.folder, f"{told} and {self.image_tokens} times {self.added[PATCH]}")
         if len(found) == 1 + self.image_tokens or found[1 + self.image_tokens] == self.added[PATCH]:
             raise _unfit(self.folder, "no word follows a prompt's placeholders")
