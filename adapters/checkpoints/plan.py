@@ -54,9 +54,9 @@ class Plan:
                 if part:
                     if settings is None:
                         raise UserError(
-                            f"it holds LoRA weights ({stored}) and no {ADAPTER_CONFIG} is beside it",
+                            f"it holds LoRA weights ({stored}), and there is no {ADAPTER_CONFIG}",
                             file=path,
-                            fix='write one with the lora_alpha of the training: {"peft_type": "LORA", "lora_alpha": 32}',
+                            fix='write one beside it with the training\'s alpha: {"lora_alpha": 32}',
                         )
                     plan.deltas.setdefault(name, Delta(settings, name)).add(part, path, stored, shape)
                 elif name in expected:
