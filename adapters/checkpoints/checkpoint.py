@@ -11,7 +11,6 @@ from typing import Any
 from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, adapter_files, weight_files
 from m3dbench.adapters.checkpoints.source import WeightSource, locate
 from m3dbench.errors import UserError
-from m3dbench.progress import Progress
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
 
@@ -31,13 +30,12 @@ class Checkpoint:
         *,
         base: str | None = None,
         download: bool = False,
-        progress: Progress | None = None,
     ) -> Checkpoint:
         """See ``locate``. A LoRA adapter's base is ``base``, else what its adapter_config.json names.
 
         Raises UserError when either is not here, and when ``base`` is given for weights that are no adapter.
         """
-        path = locate(source, weights, revision, download=download, progress=progress)
+        path = locate(source, weights, revision, download=download)
         settings = path / ADAPTER_CONFIG
         if not settings.is_file():
             if base is not None:
@@ -48,7 +46,7 @@ class Checkpoint:
             if path.joinpath("model_with_lora.bin").is_file():
                 return Checkpoint(path)
             raise UserError("the LoRA adapter names no base model", file=settings, fix="give it: -o base=PATH")
-        return Checkpoint(path, locate(source, str(named), download=download, progress=progress))
+        return Checkpoint(path, locate(source, str(named), download=download))
 
     @property
     def folder(self) -> Path:

@@ -85,11 +85,6 @@ def why_incomplete(place: Path) -> str:
     return ""
 
 
-def complete(place: Path) -> bool:
-    """Whether a folder holds a configuration and every weight file."""
-    return not why_incomplete(place)
-
-
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Tensor name -> shape, without reading values."""
     if path.suffix == ".safetensors":

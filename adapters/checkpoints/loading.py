@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +68,7 @@ def _placed(value: Tensor, placement: Placement) -> Tensor:
 def _assign(network: nn.Module, name: str, value: Tensor) -> None:
     path, _, attribute = name.rpartition(".")
     module = network.get_submodule(path)
-    held = module._parameters if attribute in module._parameters else module._buffers
+    held: dict[str, Any] = module._parameters if attribute in module._parameters else module._buffers
     held[attribute] = value
 
 
@@ -95,7 +95,7 @@ def weightless() -> Iterator[None]:
         register(module, name, parameter)
 
     with _BUILDING:
-        nn.Module.register_parameter = empty  # type: ignore[method-assign]
+        nn.Module.register_parameter = empty  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:

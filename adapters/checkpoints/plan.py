@@ -54,9 +54,9 @@ class Plan:
                 if part:
                     if settings is None:
                         raise UserError(
-                            f"it holds LoRA weights ({stored}) and no {ADAPTER_CONFIG} is beside it",
+                            f"it holds LoRA weights ({stored}), and there is no {ADAPTER_CONFIG}",
                             file=path,
-                            fix=f'write {ADAPTER_CONFIG} with the training\'s {{"peft_type": "LORA", "lora_alpha": ...}}',
+                            fix='write one beside it with the training\'s alpha: {"lora_alpha": 32}',
                         )
                     plan.deltas.setdefault(name, Delta(settings, name)).add(part, path, stored, shape)
                 elif name in expected:
@@ -81,13 +81,13 @@ class Plan:
         astray = sorted(name for name in self.deltas if name not in self.places)
         wrong = [delta for name, delta in self.deltas.items() if name in self.places]
         reshaped += [told for delta in wrong if (told := delta.misfit(self.expected[delta.name]))]
-        told = [
+        troubles = [
             _list(missing, "missing"),
             _list(self.unexpected, "unexpected"),
             _list(reshaped, "of another shape"),
             _list(astray, "changed by LoRA and not there"),
         ]
-        if not any(told):
+        if not any(troubles):
             return
         part = self._only_a_part()
         hint = (
@@ -96,7 +96,7 @@ class Plan:
             else "is it the checkpoint of another model, or another config.json?"
         )
         raise UserError(
-            f"these are not the weights of {network}: {'; '.join(filter(None, told))}",
+            f"these are not the weights of {network}: {'; '.join(filter(None, troubles))}",
             file=self.checkpoint.path,
             fix=f"{hint}; give the folder of the whole checkpoint" if part else hint,
         )

@@ -80,7 +80,7 @@ def sees(encode: Callable[[Tensor], Tensor], shape: Sequence[int], like: Tensor)
     """
     import torch
 
-    body = torch.from_numpy(body_volume(tuple(shape)))[None].to(like)
+    body = torch.from_numpy(body_volume(shape))[None].to(like)
     with torch.inference_mode():
         empty, full = encode(torch.full_like(body, 0.5)).float(), encode(body).float()
     gap = float((empty - full).abs().max())
@@ -101,7 +101,7 @@ def unit(vectors: Tensor, tolerance: float = 1e-3) -> SelfCheck:
     return SelfCheck("unit vectors", off <= tolerance, f"length off 1 by {off:.2g} at most")
 
 
-def body_volume(shape: tuple[int, int, int, int]) -> npt.NDArray[np.float32]:
+def body_volume(shape: Sequence[int]) -> npt.NDArray[np.float32]:
     """A volume (C, D, H, W), 0..1: an ellipsoid with a brighter lump off its centre, different along each axis."""
     depth, height, width = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape[1:]), indexing="ij")
     body = (depth / 0.9) ** 2 + (height / 0.7) ** 2 + (width / 0.8) ** 2 < 1

@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from m3dbench.adapters.checkpoints.files import complete, why_incomplete
+from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, why_incomplete
 from m3dbench.errors import UserError, missing_extra
-from m3dbench.progress import Progress
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -18,7 +17,7 @@ class WeightSource:
     """Facts about a published checkpoint, as an error shows them.
 
     hub_id, revision: where it is. size_gb: its download. memory: what running it needs, in words. alternative: a model
-    that runs without a download. example_files: what a folder of it holds.
+    that runs without a download.
     """
 
     hub_id: str
@@ -35,7 +34,6 @@ def locate(
     revision: str | None = None,
     *,
     download: bool = False,
-    progress: Progress | None = None,
 ) -> Path:
     """The folder (or single file) of the weights.
 
@@ -47,26 +45,26 @@ def locate(
     hub_id = weights or source.hub_id
     revision = revision or (source.revision if hub_id == source.hub_id else "main")
     found = cached(hub_id, revision)
-    if found is not None and complete(found):
+    if found is not None and not why_incomplete(found):
         return found
     if download:
         from m3dbench.adapters.checkpoints.download import fetch
 
-        return fetch(hub_id, revision, progress)
+        return fetch(hub_id, revision)
     raise absent(source, hub_id, revision, found)
 
 
 def cached(hub_id: str, revision: str) -> Path | None:
     """The snapshot of a hub id in the hub's local cache, complete or not; None when there is none."""
     try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import LocalEntryNotFoundError
+        from huggingface_hub import try_to_load_from_cache
     except ImportError as error:
         raise missing_extra("weights from the Hugging Face hub", "models") from error
-    try:
-        return Path(snapshot_download(hub_id, revision=revision, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return None
+    for name in ("config.json", ADAPTER_CONFIG):
+        found = try_to_load_from_cache(hub_id, name, revision=revision)
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
 
 
 def _local(weights: str) -> Path | None:
@@ -87,14 +85,16 @@ def absent(source: WeightSource, hub_id: str, revision: str, partial: Path | Non
     """No weights, no riddle: what was looked for and where, how to get it, and what runs without it."""
     from huggingface_hub import constants
 
-    told = f"the weights {hub_id} (revision {revision}) are not on this machine"
+    told = [f"the weights {hub_id} (revision {revision}) are not on this machine"]
     if partial is not None:
-        told += f": the download in {partial} is not complete ({why_incomplete(partial)})"
-    facts = f"{source.size_gb:g} GB, licence {source.licence}, needs {source.memory}"
-    return UserError(
-        f"{told}\n  looked in: {constants.HF_HUB_CACHE} (HF_HOME moves it)"
-        + (f"\n  they are: {facts}" if hub_id == source.hub_id else ""),
-        field="weights",
-        fix=f"add --download to fetch them from https://huggingface.co/{hub_id}, or -o weights=FOLDER if they are "
-        f"elsewhere;\n       --model {source.alternative} runs at once, without any download",
-    )
+        told.append(f"  their download in {partial} is not complete: {why_incomplete(partial)}")
+    told.append(f"  looked in: {constants.HF_HUB_CACHE} (HF_HOME moves it)")
+    if hub_id == source.hub_id:
+        told += [f"  download: {source.size_gb:g} GB", f"  licence: {source.licence}", f"  memory: {source.memory}"]
+    ways = [
+        f"add --download to fetch them from {constants.ENDPOINT}/{hub_id}",
+        "or -o weights=FOLDER, where you have them elsewhere",
+    ]
+    if source.alternative:
+        ways.append(f"or --model {source.alternative}, which runs at once")
+    return UserError("\n".join(told), fix="\n       ".join(ways))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -115,6 +115,29 @@ def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
             raise UserError(f"{option} takes KEY=VALUE, not {pair!r}")
         values[key.replace("-", "_")] = value
     return values
+
+
+def model_options(model: str, pairs: Sequence[str] | None, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of an adapter: --model-option, and the flags (without ``--``; None: not given) that stand for some.
+
+    Raises UserError when the adapter has no such option, and when one is given both ways.
+    """
+    from m3dbench import registry
+
+    options: dict[str, Any] = dict(key_values(pairs, "--model-option"))
+    for name, value in flags.items():
+        if value is None:
+            continue
+        if name not in registry.takes("adapters", model):
+            raise UserError(
+                f"the model {model!r} does not take --{name}: it has no weights to place or to fetch",
+                field=f"--{name}",
+                fix=f"leave --{name} out",
+            )
+        if name in options:
+            raise UserError(f"--{name} and -o {name}=... are one option", field=f"--{name}", fix="give one of them")
+        options[name] = value
+    return options
 
 
 def metric_options(pairs: Sequence[str] | None, model: str | None, layer: int | None) -> dict[str, dict[str, Any]]:

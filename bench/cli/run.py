@@ -21,8 +21,8 @@ from m3dbench.cli.options import (
     ScoringOption,
     Seed,
     TemplatesOption,
-    key_values,
     metric_options,
+    model_options,
     scorings,
     wordings,
 )
@@ -62,6 +62,16 @@ def run(
         list[str] | None,
         typer.Option("--model-option", "-o", metavar="KEY=VALUE", help="An option of the adapter; may be repeated."),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where a model with weights computes: cpu, cuda, cuda:N or auto (the default).")
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="Its precision: fp32, bf16, fp16 or auto (fp32 on a CPU, half precision on a GPU)."),
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the model's weights from the hub if they are not here.")
+    ] = False,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Queries per batch, if the adapter takes several.")
     ] = None,
@@ -97,7 +107,8 @@ def run(
     from m3dbench.runs.folder import RunFolder
     from m3dbench.runs.predict import PredictOptions
 
-    adapter: Adapter = registry.create("adapters", model, key_values(model_option, "--model-option"))
+    flags = {"device": device, "dtype": dtype, "download": download or None}
+    adapter: Adapter = registry.create("adapters", model, model_options(model, model_option, flags))
     if batch_size is not None:
         adapter.batch_size = batch_size
     chosen, skipped = choose_tasks(adapter, task)
