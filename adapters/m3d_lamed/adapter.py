@@ -14,7 +14,6 @@ from m3dbench.adapters.checkpoints.placed import Placed, configured
 from m3dbench.adapters.checkpoints.placement import Placement
 from m3dbench.adapters.checkpoints.source import WeightSource
 from m3dbench.adapters.m3d_clip.adapter import M3DClipAdapter, M3DClipTiny, embedded_in
-from m3dbench.adapters.m3d_lamed.prompts import VERSION
 from m3dbench.adapters.m3d_lamed.published import PHI3, known_bad, source_of
 from m3dbench.data.prediction import Prediction
 from m3dbench.errors import UserError
@@ -113,7 +112,7 @@ class M3DLaMed(Adapter):
         return {
             **self._placed.facts(),
             "generation": {"decoding": "greedy", "max_new_tokens": self._max_new_tokens},
-            "prompt": {"wording": self._wording, "sentences": VERSION, **self._tokens.facts()},
+            "prompt": {"wording": self._wording, **self._tokens.facts()},
             "companion": self._companion and {"model": self._companion.name, **self._companion.facts()},
         }
 

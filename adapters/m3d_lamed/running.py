@@ -76,7 +76,7 @@ class Runner:
 
     def _mask(self, volume: Volume, seg: Tensor) -> npt.NDArray[np.float32]:
         logits = self.model.mask_logits(self.cells.of(volume), seg[None])
-        probabilities = resized(logits.float(), volume.shape[-3:]).sigmoid()[0, 0]  # type: ignore[arg-type]
+        probabilities = resized(logits.float(), volume.shape[-3:]).sigmoid()[0, 0]
         return np.asarray(probabilities.cpu().numpy(), dtype=np.float32)
 
     @torch.inference_mode()
