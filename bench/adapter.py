@@ -92,6 +92,10 @@ class Adapter(ABC):
     def prepare(self, context: Context) -> None:  # noqa: B027 - most adapters need no preparation
         """Called once per task before the first query."""
 
+    def lacks(self, task: str) -> str:
+        """What keeps this instance from a task that another one of its class can do; empty where nothing is known."""
+        return ""
+
     @abstractmethod
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
         """One prediction a query, in order. Raise only for failures; the engine records them as ``error``."""

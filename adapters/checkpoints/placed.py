@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,7 @@ from m3dbench.adapters.checkpoints.placement import Placement
 from m3dbench.adapters.checkpoints.selfcheck import SelfCheck, insist
 from m3dbench.errors import UserError
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 LIBRARIES = ("torch", "transformers", "tokenizers")
 
@@ -28,7 +30,9 @@ class Placed:
 
     def insist(self, checks: Iterable[SelfCheck]) -> None:
         """Runs start-up checks and keeps how they ended. Raises UserError at the first failure."""
-        self.self_checks += insist(checks)
+        for check in insist(checks):
+            log.info("self-check %s: %s", check["name"], check["detail"])
+            self.self_checks.append(check)
 
     def facts(self) -> dict[str, Any]:
         """Weights digest, precision, kind of device, and the libraries that compute."""

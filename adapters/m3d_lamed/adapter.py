@@ -72,11 +72,15 @@ class M3DLaMed(Adapter):
         if self._companion is not None:
             self.tasks = type(self).tasks | self._companion.tasks
         self._runner: Runner | None = None
+        self._segments = False
 
     @classmethod
     def default_weights(cls) -> str:
         """The weights where the user names none; empty for those at the hub."""
         return ""
+
+    def lacks(self, task: str) -> str:
+        return self._lacking if task in self.clip.tasks else ""
 
     def prepare(self, context: Context) -> None:
         self._context = context
@@ -92,8 +96,9 @@ class M3DLaMed(Adapter):
         if self._runner is None:
             self._runner = Runner.load(self._placed.checkpoint, self._config, self._placed.placement)
             self._placed.insist(checks(self._runner, self._tokens))
+        if context.answer == "mask" and not self._segments:
             self._placed.insist([segments(self._runner, self._tokens)])
-            log.info("%s: %d self-checks passed", self.name, len(self._placed.self_checks))
+            self._segments = True
 
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
         if self._context.answer == "embedding":
@@ -133,14 +138,16 @@ class M3DLaMed(Adapter):
         return PromptTokens(folder, self._config.image_tokens, self._config.seg_token)
 
     def _found(self, companion: str, **options: Any) -> M3DClipAdapter | None:
+        self._lacking = ""
         if companion == "none":
+            self._lacking = "its companion was left out"
             return None
         try:
             return self.clip(weights="" if companion == "auto" else companion, **options)
         except UserError as error:
             if companion != "auto" or options["download"]:
                 raise
-            log.info("no retrieval: %s", error.message)
+            self._lacking = f"its companion {self.clip.name} is missing: {error.message.splitlines()[0]}"
             return None
 
     def _retriever(self) -> M3DClipAdapter:

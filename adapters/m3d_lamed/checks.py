@@ -23,7 +23,7 @@ def checks(runner: Runner, tokens: PromptTokens) -> Iterator[SelfCheck]:
     told = f"{len(tokens.golden)} ids, the words {tokens.golden[1 + tokens.image_tokens :]}"
     yield SelfCheck("golden prompt", True, told)
     yield images(torch.from_numpy(body)[None], shape)
-    yield sees(model.image_features, shape, next(model.parameters()))
+    yield sees(lambda image: runner.features.of(image[0].float().cpu().numpy()), shape, next(model.parameters()))
     yield repeats(lambda: runner.answer([body], [tokens.golden], STEPS, masks=False))
 
 
