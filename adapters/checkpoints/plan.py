@@ -33,14 +33,15 @@ def fits(name: str, patterns: Iterable[str]) -> bool:
 
 @dataclass
 class Plan:
-    """places: the network's name -> file and stored name. deltas: what LoRA adds. The rest is for ``check``."""
+    """places: the network's name -> file and stored name. deltas: what LoRA adds. found: shapes in the files.
+    unexpected: name as the network would have it -> stored name."""
 
     checkpoint: Checkpoint
     expected: Mapping[str, Shape]
     places: dict[str, tuple[Path, str]] = field(default_factory=dict)
     deltas: dict[str, Delta] = field(default_factory=dict)
     found: dict[str, Shape] = field(default_factory=dict)
-    unexpected: list[str] = field(default_factory=list)
+    unexpected: dict[str, str] = field(default_factory=dict)
 
     @staticmethod
     def of(checkpoint: Checkpoint, expected: Mapping[str, Shape], rename: Rename, unused: Sequence[str]) -> Plan:
@@ -63,7 +64,7 @@ class Plan:
                     plan.places[name] = (path, stored)
                     plan.found[name] = shape
                 elif not fits(name, (*unused, *EXTRAS)):
-                    plan.unexpected.append(name)
+                    plan.unexpected[name] = stored
         return plan
 
     def check(self, tied: Sequence[set[str]], missing_ok: Sequence[str], network: str) -> None:
@@ -83,22 +84,19 @@ class Plan:
         reshaped += [told for delta in wrong if (told := delta.misfit(self.expected[delta.name]))]
         troubles = [
             _list(missing, "missing"),
-            _list(self.unexpected, "unexpected"),
+            _list(list(self.unexpected.values()), "unexpected"),
             _list(reshaped, "of another shape"),
             _list(astray, "changed by LoRA and not there"),
         ]
         if not any(troubles):
             return
         part = self._only_a_part()
-        hint = (
-            f"this file is the part {part} alone"
-            if part
-            else "is it the checkpoint of another model, or another config.json?"
-        )
         raise UserError(
             f"these are not the weights of {network}: {'; '.join(filter(None, troubles))}",
             file=self.checkpoint.path,
-            fix=f"{hint}; give the folder of the whole checkpoint" if part else hint,
+            fix=f"this file is the part {part} alone: give the folder of the whole checkpoint"
+            if part
+            else "is it the checkpoint of another model, or its config.json another's?",
         )
 
     def _only_a_part(self) -> str:
