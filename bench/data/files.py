@@ -122,16 +122,11 @@ class DataFiles:
         self._keep = max(self._keep, count)
 
     def read_ahead(self, refs: Iterable[FileRef | None]) -> None:
-        """Read volumes in the background, to be asked for next; what was read ahead before and not asked for goes.
-
-        An error waits for ``volume``.
-        """
-        wanted = {ref.path: ref for ref in refs if ref is not None and ref.path not in self._volumes}
-        self._ahead = {path: future for path, future in self._ahead.items() if path in wanted}
-        for path, ref in wanted.items():
-            if path not in self._ahead:
+        """Read volumes in the background, kept beside the others until they are asked for; an error waits so too."""
+        for ref in refs:
+            if ref is not None and ref.path not in self._volumes and ref.path not in self._ahead:
                 self._readers = self._readers or ThreadPoolExecutor(2, thread_name_prefix="volumes")
-                self._ahead[path] = self._readers.submit(load_volume, self.root, ref)
+                self._ahead[ref.path] = self._readers.submit(load_volume, self.root, ref)
 
     def volume(self, ref: FileRef | None) -> Volume:
         """See ``load_volume``; the array is shared and read-only."""

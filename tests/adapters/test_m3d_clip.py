@@ -40,7 +40,7 @@ def test_vectors_do_not_depend_on_the_batch(clip: M3DClipAdapter) -> None:
 
 
 def test_a_long_report_loses_its_end_always_the_same(clip: M3DClipAdapter) -> None:
-    start = "the liver is in the image . " * 72 + "a kidney the spleen is"  # 510 tokens with room for both ends
+    start = "the liver is in the image . " * 72 + "a kidney the spleen is in"  # 510 tokens with room for both ends
     short, long, other = clip.predict(
         [query(0, start), query(0, start + " what" * 100), query(0, start + " no mask there" * 90)]
     )

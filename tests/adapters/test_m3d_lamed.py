@@ -84,8 +84,14 @@ def asked(lamed: M3DLaMed) -> tuple[list[np.ndarray], list[list[int]]]:
 # Batches change nothing
 
 
-def test_answers_and_masks_do_not_depend_on_the_batch(lamed: M3DLaMed, runner: Runner) -> None:
+def test_logits_answers_and_masks_do_not_depend_on_the_batch(lamed: M3DLaMed, runner: Runner) -> None:
     volumes, prompts = asked(lamed)
+    features, ids = [runner.features.of(one) for one in volumes], [torch.tensor(one) for one in prompts]
+    with torch.inference_mode():
+        together = runner.model(features, ids)[0][:, -1]
+        for place in range(8):
+            logits = runner.model(features[place : place + 1], ids[place : place + 1])[0][0, -1]
+            torch.testing.assert_close(logits, together[place], atol=1e-5, rtol=0)
     assert len({len(ids) for ids in prompts}) > 3
 
     def answers(size: int) -> list[Spoken]:
@@ -106,9 +112,12 @@ def test_answers_and_masks_do_not_depend_on_the_batch(lamed: M3DLaMed, runner: R
                 np.testing.assert_allclose(one.mask, other.mask, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["m3d_lamed_llama", "m3d_lamed_phi3"])
-def test_logits_of_the_reference_do_not_depend_on_the_batch(name: str, shared: Path) -> None:
-    """Both language models with the parity folders' weights and recorded image features, the towers left out."""
+@pytest.mark.parametrize(("name", "tolerance"), [("m3d_lamed_llama", 1e-5), ("m3d_lamed_phi3", 1e-3)])
+def test_the_reference_does_not_depend_on_the_batch(name: str, tolerance: float, shared: Path) -> None:
+    """Both language models with the parity folders' weights and recorded image features, the towers left out.
+
+    One row of Phi-3's lm_head was solved for and amplifies rounding: its states tell more than its logits.
+    """
     from published_folder import weights_module
 
     from m3dbench.adapters.m3d_lamed.config import LaMedConfig
@@ -130,13 +139,15 @@ def test_logits_of_the_reference_do_not_depend_on_the_batch(name: str, shared: P
     prompts += [prompts[0][:-3], prompts[1][:260], prompts[2][:-5], prompts[0][:262], prompts[1]]
     features = [torch.from_numpy(recorded[f"{case}.image_features"]) for case in (0, 1, 2, 1, 0, 2, 0, 1)]
     with torch.inference_mode():
-        alone = [model([one], [ids])[0][0, -1] for one, ids in zip(features, prompts, strict=True)]
+        alone = [[out[0, -1] for out in model([one], [ids])] for one, ids in zip(features, prompts, strict=True)]
         spoken = [model.generate([one], [ids], 12)[0].ids for one, ids in zip(features, prompts, strict=True)]
         for size in (4, 8):
             for start in range(0, 8, size):
                 batch = slice(start, start + size)
-                logits = model(features[batch], prompts[batch])[0][:, -1]
-                torch.testing.assert_close(logits, torch.stack(alone[batch]), atol=1e-5, rtol=1e-5)
+                logits, states = (out[:, -1] for out in model(features[batch], prompts[batch]))
+                expected = [torch.stack(part) for part in zip(*alone[batch], strict=True)]
+                torch.testing.assert_close(logits, expected[0], atol=tolerance, rtol=0)
+                torch.testing.assert_close(states, expected[1], atol=1e-5, rtol=0)
                 assert [one.ids for one in model.generate(features[batch], prompts[batch], 12)] == spoken[batch]
     for case in (0, 1, 2):
         assert list(spoken[case]) == recorded[f"{case}.generated_ids"].tolist()

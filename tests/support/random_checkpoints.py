@@ -15,9 +15,8 @@ from m3dbench.adapters.m3d_clip.model import M3DClip
 from m3dbench.adapters.m3d_lamed.config import LaMedConfig
 from m3dbench.adapters.m3d_lamed.model import PREFIXES, LaMed
 
-WORDS = (
-    "a the in is liver spleen kidney image ? . please output mask can you segment find it what axial no there".split()
-)
+WORDS = ["a", "the", "in", "is", "liver", "spleen", "kidney", "image", "?", ".", "please", "output", "mask"]
+WORDS += ["can", "you", "segment", "find", "it", "what", "axial", "no", "there"]
 LAMED: dict[str, Any] = {
     "model_type": "lamed_llama",
     "hidden_size": 32,
