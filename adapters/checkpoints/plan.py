@@ -21,9 +21,10 @@ EXTRAS = (
     r"(.*\.)?rotary_emb\.inv_freq",
     r"(.*\.)?embeddings\.position_ids",
     r"(.*\.)?original_module\..*",
+    r"(.*\.)?num_batches_tracked",
 )
 """Tensors that any checkpoint may hold without use: of MONAI's blocks since 1.4, buffers of old
-transformers, and what PEFT keeps of a module that was trained in full."""
+transformers and of batch norms, and what PEFT keeps of a module that was trained in full."""
 SHOWN = 5
 
 

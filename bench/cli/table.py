@@ -161,6 +161,7 @@ def _notes(summary: TaskSummary) -> list[str]:
     notes += [f"  {count:,}: {reason}" for reason, count in reasons[:REASONS]]
     if len(reasons) > REASONS:
         notes.append(f"  ... and {len(reasons) - REASONS:,} other reasons (predictions.jsonl)")
+    notes += [f"{note}: {count:,} of {summary.samples:,} answers." for note, count in summary.notes.items()]
     ids = {name: count for name, count in summary.ids.items() if count}
     if ids:
         notes.append("Ids: " + ", ".join(f"{count} {name}" for name, count in ids.items()) + ".")

@@ -170,6 +170,7 @@ def run_task(
     run.record(task.name, known, status="running", folder=task.name, about=about)
     with progress.stage(f"{task.name}: predicting", manifest.samples) as advance:
         predict(task, adapter, manifest, seen, folder, settings.predict, advance)
+    known = replace(known, recorded={**recorded, "model": dict(adapter.recorded())})
     summary = score_task(task, manifest, files, folder, metrics, about, strata=settings.strata, progress=progress)
     run.record(task.name, known, status="complete", folder=task.name, about=about)
     return summary
@@ -257,14 +258,16 @@ def score_task(
         further = strata.of if strata is not None else lambda _: {}
         tallies = score(manifest, prediction_of, task.answer, metrics, maker, folder.scores, advance, further)
     statuses: Counter[str] = Counter()
+    answers: Counter[str] = Counter()
     reasons = Reasons()
     for sample in manifest:
         row = rows.get(sample.id) or {"status": "missing"}
         statuses[str(row["status"])] += 1
+        answers.update(row.get("notes", ()))
         if row.get("reason"):
             reasons.add(row["reason"])
     excluded = Counter(sample.excluded for sample in manifest if sample.excluded)
-    notes = Counter(sample.note for sample in manifest if sample.note)
+    repaired = Counter(sample.note for sample in manifest if sample.note)
     rows.close()
     with progress.stage(f"{task.name}: intervals", None):
         summary = TaskSummary(
@@ -279,10 +282,11 @@ def score_task(
             cases=manifest.cases,
             primary=task.primary,
             predictions=count_statuses(statuses),
+            notes=dict(sorted(answers.items())),
             ids=dict(ids or {}),
             metrics=summarise(tallies, task.macro, _variants_of(manifest)),
             excluded=dict(sorted(excluded.items())),
-            repaired=dict(sorted(notes.items())),
+            repaired=dict(sorted(repaired.items())),
             control=ControlSummary(str(about["control"])) if about.get("control") else None,
             splits=about.get("splits", {}),
             apart=strata.dimensions if strata is not None else (),
@@ -342,4 +346,5 @@ def _context(
             revealed.update((sample.id, reveal(sample, seen)) for sample in manifest)
         return revealed[sample_id]
 
-    return Context(task.name, task.answer, settings.seed, train, known if adapter.reads_reference else None)
+    revealing = known if adapter.reads_reference else None
+    return Context(task.name, task.answer, settings.seed, train, revealing, settings.words.requests)

@@ -115,7 +115,8 @@ class TaskSummary:
     scoring leaves samples out -> how many. repaired: what was repaired in the data, or is wrong with it -> samples.
     control: set where the model was shown something else than the data; such values are no results. splits:
     sub-dataset -> how its split was made, where that is not as released. apart: dimensions of a stratum file.
-    prediction_reasons: why predictions ended otherwise than ``ok`` -> how many.
+    prediction_reasons: why predictions ended otherwise than ``ok`` -> how many. notes: what the adapter noted of its
+    answers ("no [SEG]") -> of how many.
     """
 
     task: str
@@ -137,6 +138,7 @@ class TaskSummary:
     splits: Mapping[str, str] = field(default_factory=dict)
     apart: tuple[str, ...] = ()
     prediction_reasons: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
