@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from m3dbench.cli import data, diff, export, listing, run, score
+from m3dbench.cli import data, diff, export, judge, listing, run, score
 from m3dbench.errors import ExitCode, UserError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("diff")(diff.diff)
 app.command("list")(listing.listing)
 app.add_typer(data.app, name="data")
 app.add_typer(export.app, name="export")
+app.add_typer(judge.app, name="judge")
 
 
 @app.callback(invoke_without_command=True)
