@@ -2,57 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from m3dbench.cli.judge_audit import audit_judge
+from m3dbench.cli.judge_options import (
+    ApiKeyEnv,
+    Attempts,
+    BaseUrl,
+    Cache,
+    Concurrency,
+    DryRun,
+    Form,
+    JudgeModel,
+    MaxCharacters,
+    MaxCost,
+    MaxTokens,
+    PriceIn,
+    PriceOut,
+    Revision,
+    RubricFile,
+    Rubrics,
+    Seed,
+    Temperature,
+    Templates,
+    Timeout,
+    Tries,
+    judge_options,
+)
 from m3dbench.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from m3dbench.judge.session import JudgeOptions
+    from m3dbench.judge.options import JudgeOptions
     from m3dbench.progress import Progress
     from m3dbench.runs.folder import RunFolder
-    from m3dbench.runs.summary import JudgeSummary, TaskSummary
-
-JudgeModel = Annotated[
-    str | None, typer.Option("--judge-model", help="The judge: a server's name for it, or hf:PATH in process.")
-]
-BaseUrl = Annotated[
-    str | None, typer.Option("--base-url", help="OpenAI-compatible address of the judge, up to /v1; OpenAI's if omitted.")
-]
-Rubrics = Annotated[
-    str, typer.Option("--rubric", help="Rubrics, with commas (see `m3dbench judge rubrics`); the task's if omitted.")
-]
-JudgeOptionPairs = Annotated[
-    list[str] | None,
-    typer.Option("--judge-option", metavar="KEY=VALUE", help="An option of `m3dbench judge`; may be repeated."),
-]
-Judging = Annotated[
-    bool, typer.Option("--judge", help="Have a language model judge the texts as well (docs/judge.md).")
-]
-RubricFile = Annotated[Path | None, typer.Option("--rubric-file", help="A rubric of your own (TOML).")]
-Templates = Annotated[
-    Path | None,
-    typer.Option("--templates", metavar="DIR", help="Checkout of the M3D repository, for --rubric m3d; never run."),
-]
-Revision = Annotated[str, typer.Option("--judge-revision", help="Which build of the model the server runs.")]
-Temperature = Annotated[float, typer.Option(min=0, help="Sampling temperature.")]
-Seed = Annotated[int, typer.Option(help="Seed of the fences and of the judge's sampling.")]
-MaxTokens = Annotated[int, typer.Option(min=1, help="Longest reply, in tokens.")]
-MaxCharacters = Annotated[int, typer.Option(min=100, help="Longer texts are cut there, and the score says so.")]
-Attempts = Annotated[int, typer.Option(min=1, help="How often a pair is asked while replies are of no use.")]
-Form = Annotated[str, typer.Option("--format", help="json_schema, text (no schema is sent), or auto.")]
-ApiKeyEnv = Annotated[str, typer.Option(help="Environment variable that holds the key.")]
-Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds for one attempt.")]
-Concurrency = Annotated[int, typer.Option(min=1, help="The most requests on their way at once.")]
-Tries = Annotated[int, typer.Option(min=1, help="How often a request is sent that meets faults of the server.")]
-PriceIn = Annotated[float, typer.Option(min=0, help="Price of a million tokens read.")]
-PriceOut = Annotated[float, typer.Option(min=0, help="Price of a million tokens written.")]
-MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop before the total exceeds this.")]
-Cache = Annotated[Path | None, typer.Option(help="Directory of replies that several runs share.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would take; send nothing.")]
+    from m3dbench.runs.summary import TaskSummary
 
 
 class OrRun(TyperGroup):
@@ -70,6 +58,9 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.command("audit")(audit_judge)
 
 
 @app.command("run")
@@ -115,16 +106,15 @@ def judge(
     Exit status: 0 done, 1 done with more samples without a verdict than --max-unscored, 2 wrong call or bad input.
     """
     from m3dbench import registry
-    from m3dbench.chat.endpoint import OPENAI
     from m3dbench.cli.console import PLAIN, Bars
     from m3dbench.cli.console import out as console
-    from m3dbench.judge.session import JudgeOptions
     from m3dbench.runs import lock
     from m3dbench.runs.folder import RunFolder
 
-    options = JudgeOptions(
-        model=needed(judge_model),
-        base_url=base_url or OPENAI,
+    options = judge_options(
+        judge_model,
+        base_url,
+        None,
         rubric=rubric,
         rubric_file=rubric_file,
         templates=templates,
@@ -134,7 +124,7 @@ def judge(
         max_tokens=max_tokens,
         max_characters=max_characters,
         attempts=attempts,
-        format=form,  # type: ignore[arg-type]
+        format=form,
         api_key_env=api_key_env,
         timeout=timeout,
         concurrency=concurrency,
@@ -166,8 +156,8 @@ def judge(
     from m3dbench.cli.table import show_summary
 
     show_summary(summaries, {})
-    console.print(f"Wrote {folder}: the judge's rows in scores.jsonl and summary.json, verdicts in judge.jsonl", **PLAIN)
-    end([told for summary in summaries for told in summary.judges])
+    console.print(f"Wrote {folder}: values in scores.jsonl and summary.json, verdicts in judge.jsonl", **PLAIN)
+    end(summaries)
 
 
 @app.command("rubrics")
@@ -192,35 +182,58 @@ def list_rubrics() -> None:
     )
 
 
-def needed(model: str | None) -> str:
-    """The judge's name. Raises UserError when there is none."""
-    if not model:
-        raise UserError("no judge is named", field="--judge-model", fix="for example --judge-model hf:PATH")
-    return model
-
-
 def judged_summary(run: RunFolder, task: Any, options: JudgeOptions, progress: Progress) -> TaskSummary:
     """Judge one task; the judge's part of its summary."""
     import json
     from dataclasses import fields
 
-    from m3dbench.judge.session import copy_audit, judge_run_task
+    from m3dbench.judge.session import judge_run_task
     from m3dbench.runs.summary import ControlSummary, TaskSummary
 
     joined = judge_run_task(run, task, options, progress)
-    if options.audit is not None:
-        copy_audit(options.audit, run.path)
     content = json.loads(run.task(task.name).summary.read_text(encoding="utf-8"))["tasks"][task.name]
     plain = {item.name: content[item.name] for item in fields(TaskSummary) if item.name in content}
     control = ControlSummary(content["control"]["name"]) if content.get("control") else None
     return TaskSummary(**{**plain, "metrics": joined.metrics, "judges": joined.judges, "control": control})
 
 
+def ready(options: JudgeOptions | None, tasks: list[Any]) -> None:
+    """Raise UserError for what would stop the judge, before the model is asked anything."""
+    if options is None:
+        return
+    texts = [task.name for task in tasks if task.answer == "text"]
+    if not texts:
+        raise UserError("no task here is answered with text: there is nothing to judge", field="--judge")
+    for name in texts:
+        options.rubrics_for(name)
+    options.client()
+
+
+def judge_summaries(
+    summaries: list[TaskSummary], run: RunFolder, options: JudgeOptions | None, progress: Progress
+) -> list[TaskSummary]:
+    """The summaries with what the judge adds to them: asked now, or, without options, by those who judged before."""
+    from dataclasses import replace
+
+    from m3dbench import registry
+    from m3dbench.judge.session import judge_run_task
+    from m3dbench.judge.stage import join
+
+    told = []
+    for summary in summaries:
+        task = registry.create("tasks", summary.task)
+        if task.answer == "text":
+            joined = judge_run_task(run, task, options, progress) if options else join(run, task, progress)
+            summary = replace(summary, metrics=(*summary.metrics, *joined.metrics), judges=joined.judges)
+        told.append(summary)
+    return told
+
+
 def show_estimates(run: RunFolder, tasks: list[Any], options: JudgeOptions) -> None:
     """What a dry run says: pairs, tokens and cost by task and rubric."""
     from m3dbench.cli.console import PLAIN, out
     from m3dbench.cli.table import laid_out
-    from m3dbench.judge.session import estimates
+    from m3dbench.judge.estimates import estimates
 
     found = [item for task in tasks for item in estimates(run, task, options)]
     priced = bool(options.price_in or options.price_out)
@@ -241,7 +254,7 @@ def show_estimates(run: RunFolder, tasks: list[Any], options: JudgeOptions) -> N
     )
 
 
-def end(judges: list[JudgeSummary]) -> None:
+def end(summaries: Sequence[TaskSummary]) -> None:
     """Exit status 1 where a judge's scores are not to be published; the table's notes have said so."""
-    if not all(told.publishable for told in judges):
+    if not all(judge.publishable for summary in summaries for judge in summary.judges):
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))

@@ -77,10 +77,10 @@ def _columns(summary: TaskSummary, blind: Mapping[str, Any] | None) -> dict[str,
 
 
 def laid_out(columns: Mapping[str, list[str]]) -> Table:
-    """Title -> cells as a table; the column ``metric`` and texts to the left, the rest to the right."""
+    """Title -> cells as a table, the first column to the left and the others to the right."""
     table = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in columns:
-        table.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
+    for place, title in enumerate(columns):
+        table.add_column(title, justify="right" if place else "left", no_wrap=True)
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table

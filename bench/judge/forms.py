@@ -16,7 +16,7 @@ MAX_TEXT = 2_000
 _TEXT: dict[str, Any] = {"type": "string"}
 
 
-class BadVerdict(ValueError):
+class VerdictError(ValueError):
     """A JSON value that is no verdict. ``kind``: ``unparsable`` or ``out of range``."""
 
     def __init__(self, message: str, kind: str = "unparsable") -> None:
@@ -65,13 +65,13 @@ def example_of(kind: Kind, scale: Scale) -> str:
 
 
 def check(kind: Kind, value: Any, scale: Scale) -> dict[str, Any]:
-    """The verdict in its one form, further fields left out. Raises BadVerdict saying what is wrong."""
+    """The verdict in its one form, further fields left out. Raises VerdictError saying what is wrong."""
     if not isinstance(value, dict):
-        raise BadVerdict("the reply is no JSON object")
+        raise VerdictError("the reply is no JSON object")
     if kind in ("aspects_recall", "aspects_f1"):
         verdict = {"reference_aspects": _aspects(value, "reference_aspects")}
         if not verdict["reference_aspects"]:
-            raise BadVerdict("the list of the reference's aspects is empty", "out of range")
+            raise VerdictError("the list of the reference's aspects is empty", "out of range")
         if kind == "aspects_f1":
             verdict["candidate_aspects"] = _aspects(value, "candidate_aspects")
         return verdict
@@ -86,7 +86,7 @@ def check(kind: Kind, value: Any, scale: Scale) -> dict[str, Any]:
             for item in _items(value, "errors", dict)
         ]
         if not matched and not errors:
-            raise BadVerdict("neither a matched finding nor an error is listed", "out of range")
+            raise VerdictError("neither a matched finding nor an error is listed", "out of range")
         return {"matched": matched, "errors": errors}
     if kind == "match":
         return {"verdict": _label(value, "verdict", VERDICTS)}
@@ -94,18 +94,18 @@ def check(kind: Kind, value: Any, scale: Scale) -> dict[str, Any]:
 
 
 def in_range(score: Any, scale: Scale) -> float:
-    """A score as a number within its range. Raises BadVerdict."""
+    """A score as a number within its range. Raises VerdictError."""
     if isinstance(score, str):
         try:
             score = float(score.strip())
         except ValueError as error:
-            raise BadVerdict("the score is no number") from error
+            raise VerdictError("the score is no number") from error
     if isinstance(score, bool) or not isinstance(score, int | float):
-        raise BadVerdict("there is no score")
+        raise VerdictError("there is no score")
     # A comparison before any conversion: JSON integers may be too long for a float.
     if not scale.minimum <= score <= scale.maximum or not math.isfinite(score):
         told = f"outside {scale.minimum:g} to {scale.maximum:g}"
-        raise BadVerdict(f"the score lies {told}", "out of range")
+        raise VerdictError(f"the score lies {told}", "out of range")
     return float(score)
 
 
@@ -119,15 +119,15 @@ def _aspects(value: Mapping[str, Any], field: str) -> list[dict[str, str]]:
 def _items(value: Mapping[str, Any], field: str, kind: type[Any] = str) -> list[Any]:
     items = value.get(field)
     if not isinstance(items, list) or not all(isinstance(item, kind) for item in items):
-        raise BadVerdict(f"`{field}` is no list of {'objects' if kind is dict else 'texts'}")
+        raise VerdictError(f"`{field}` is no list of {'objects' if kind is dict else 'texts'}")
     if len(items) > MAX_ITEMS:
-        raise BadVerdict(f"`{field}` lists more than {MAX_ITEMS}", "out of range")
+        raise VerdictError(f"`{field}` lists more than {MAX_ITEMS}", "out of range")
     return items
 
 
 def _text(value: Any, field: str) -> str:
     if not isinstance(value, str):
-        raise BadVerdict(f"`{field}` is no text")
+        raise VerdictError(f"`{field}` is no text")
     return value[:MAX_TEXT]
 
 
@@ -135,7 +135,7 @@ def _label(value: Mapping[str, Any], field: str, labels: tuple[str, ...]) -> str
     found = value.get(field)
     label = found.strip().lower().replace(" ", "_") if isinstance(found, str) else ""
     if label not in labels:
-        raise BadVerdict(f"`{field}` is none of {', '.join(labels)}")
+        raise VerdictError(f"`{field}` is none of {', '.join(labels)}")
     return label
 
 
@@ -144,5 +144,5 @@ def _flag(value: Mapping[str, Any], field: str) -> bool:
     if isinstance(found, str) and found.strip().lower() in ("true", "false"):
         return found.strip().lower() == "true"
     if not isinstance(found, bool):
-        raise BadVerdict(f"`{field}` is neither true nor false")
+        raise VerdictError(f"`{field}` is neither true nor false")
     return found

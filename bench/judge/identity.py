@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from m3dbench.judge.rubric import Rubric
 from m3dbench.metrics.pairs import JudgedPair
 
 VERSION = "judge-1"
+REPEAT_SEEDS = 1000
 
 
 @lru_cache(maxsize=64)
@@ -36,7 +37,7 @@ class Judge:
     temperature: float = 0.0
     max_tokens: int = 2000
     attempts: int = 3
-    asking: Asking = Asking()
+    asking: Asking = field(default_factory=Asking)
 
     def facts(self, rubric: Rubric) -> dict[str, Any]:
         """The identity, for the run's record."""
@@ -74,7 +75,7 @@ class Judge:
         """Options of a request. A further attempt has a seed of its own: the same one would give the same reply."""
         options: dict[str, Any] = {
             "temperature": self.temperature,
-            "seed": self.asking.seed + attempt,
+            "seed": self.asking.seed + attempt + REPEAT_SEEDS * self.asking.repeat,
             "max_tokens": self.max_tokens,
         }
         if self.structured(rubric):

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from m3dbench.judge.folder import Record
+from m3dbench.judge.prompt import note_of
 from m3dbench.metrics.core import Metric
 from m3dbench.metrics.judge import Judged, Scale, judge_metrics
 from m3dbench.metrics.pairs import JudgedPair
-from m3dbench.judge.prompt import note_of
 from m3dbench.runs.journal import Rows
 from m3dbench.task import Scoring
 from m3dbench.upstream.judge_prompt import upstream_score

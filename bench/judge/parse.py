@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from m3dbench.judge.forms import BadVerdict, check, in_range
+from m3dbench.judge.forms import VerdictError, check, in_range
 from m3dbench.judge.rubric import Rubric
 
 Failure = Literal["unparsable", "out of range", "refused"]
@@ -44,11 +44,11 @@ def parse(reply: str, rubric: Rubric) -> Parsed:
     if not text:
         return Parsed(failure="unparsable", reason="the reply is empty")
     found: list[dict[str, Any]] = []
-    problem: BadVerdict | None = None
+    problem: VerdictError | None = None
     for value in _values(text):
         try:
             verdict = check(rubric.kind, value, rubric.scale)
-        except BadVerdict as error:
+        except VerdictError as error:
             # The first complaint about an object is the one to tell: the later candidates are its parts.
             problem = problem or error
             continue
@@ -57,7 +57,7 @@ def parse(reply: str, rubric: Rubric) -> Parsed:
     if not found and rubric.kind == "score":
         try:
             found = [{"score": score} for score in _scores(text, rubric)]
-        except BadVerdict as error:
+        except VerdictError as error:
             problem = error
     if len(found) == 1:
         return Parsed(found[0])
@@ -96,13 +96,13 @@ def _no_number(name: str) -> float:
 
 
 def _scores(text: str, rubric: Rubric) -> list[float]:
-    """The different scores that a text names. Raises BadVerdict when one is out of range."""
+    """The different scores that a text names. Raises VerdictError when one is out of range."""
     whole = NUMBER.fullmatch(text)
     told = [whole.groups()] if whole else SCORE.findall(text)
     scores: list[float] = []
     for number, out_of in told:
         if out_of and float(out_of) != rubric.scale.maximum:
-            raise BadVerdict(f"the score is out of {out_of[:20]}, not of {rubric.scale.maximum:g}", "out of range")
+            raise VerdictError(f"the score is out of {out_of[:20]}, not of {rubric.scale.maximum:g}", "out of range")
         score = in_range(number.replace(",", "."), rubric.scale)
         if score not in scores:
             scores.append(score)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from m3dbench.errors import UserError
 from m3dbench.metrics.judge import KINDS, Kind, Scale
 
 SHIPPED = ("aspects-recall", "aspects-f1", "finding-level", "answer-match")
-FIELDS = {
+FIELDS: Mapping[str, type[Any]] = {
     "name": str,
     "version": str,
     "kind": str,
@@ -48,7 +48,7 @@ class Rubric:
     title: str = ""
     tasks: tuple[str, ...] = ()
     default_for: tuple[str, ...] = ()
-    scale: Scale = Scale()
+    scale: Scale = field(default_factory=Scale)
     system: str = ""
     user: tuple[tuple[str, str], ...] = ()
 
@@ -140,5 +140,6 @@ def _rubric(text: str, path: Path) -> Rubric:
     scale = Scale(**{name: content.pop(name) for name in ("partial", "minimum", "maximum") if name in content})
     if not 0 <= scale.partial <= 1 or not scale.minimum < scale.maximum:
         raise UserError("partial lies between 0 and 1, and minimum below maximum", file=path)
-    lists = {name: tuple(content.pop(name, ())) for name in ("tasks", "default_for")}
-    return Rubric(**{**content, "instructions": content["instructions"].strip()}, **lists, scale=scale)
+    for name in ("tasks", "default_for"):
+        content[name] = tuple(content.get(name, ()))
+    return Rubric(**{**content, "instructions": content["instructions"].strip(), "scale": scale})

@@ -19,7 +19,7 @@ from m3dbench.runs.journal import Journal, mend
 
 @dataclass(frozen=True)
 class Item:
-    """A pair to judge. key: name of the judgement. name: for people, a sample id. judge: may ask in a way of its own."""
+    """A pair to judge. key: of the judgement. name: for people, a sample id. judge: may ask in a way of its own."""
 
     key: str
     name: str

@@ -50,9 +50,7 @@ def read_judge_prompt(checkout: Path) -> JudgePrompt:
         raise UserError("expected a reference and a prediction in the user message, each once", file=file)
     pattern = found.get("pattern")
     if not isinstance(pattern, ast.Constant) or pattern.value != PATTERN:
-        raise UserError(
-            "reads scores with another pattern than the one reproduced here", file=file, field="pattern"
-        )
+        raise UserError("reads scores with another pattern than the one reproduced here", file=file, field="pattern")
     return JudgePrompt("".join(text for _, text in system), user)
 
 
