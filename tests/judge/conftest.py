@@ -1,4 +1,4 @@
-"""A judge on the misbehaving server, as a process of its own."""
+"""A judge on the misbehaving server, and the command, as processes of their own."""
 
 from __future__ import annotations
 
@@ -9,22 +9,65 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from judge_pairs import pairs
+from tests_support import write_jsonl
 
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parent.parent / "support"
 Start = Callable[..., str]
+Finished = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def online(environment: dict[str, str]) -> dict[str, str]:
+    """Environment of a process that may reach servers of ours."""
+    return {name: value for name, value in environment.items() if name != "PYTHONPATH"}
+
+
+@pytest.fixture(scope="session")
+def command(online: dict[str, str]) -> Finished:
+    """``command("judge", RUN, ..., code=1)``: the command line as a process."""
+
+    def call(*arguments: str | Path, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        words = [str(Path(sys.executable).with_name("m3dbench")), *map(str, arguments)]
+        done = subprocess.run(words, env=online, capture_output=True, text=True, cwd=cwd, timeout=300)
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    return call
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Start]:
-    """``serve("careful", "--faults", "0.05")`` gives the address of a server whose judge is in ``support/judges.py``."""
+def scored(command: Finished, tmp_path: Path) -> Callable[[int], Path]:
+    """``scored(24)``: a run folder of so many scored report pairs, not judged yet."""
+
+    def make(count: int, name: str = "run") -> Path:
+        file = write_jsonl(tmp_path / f"{name}.jsonl", pairs(count))
+        out = tmp_path / name
+        command("score", file, "--task", "report_generation", "--scoring", "upstream", "--out", out)
+        return out
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """``serve("careful", "--faults", "0.05")`` gives the address of a server with a judge of ``support/judges.py``."""
+    folder = tmp_path_factory.mktemp("servers")
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(judge: str, *arguments: str) -> str:
+    def start(judge: str, *arguments: str, log: Path | None = None) -> str:
         name = f"server-{len(running)}"
-        port, log = tmp_path / f"{name}.port", tmp_path / f"{name}.log"
-        script = HERE.parent / "support" / "misbehaving_server.py"
-        call = [sys.executable, str(script), "--port-file", str(port), "--log", str(log)]
-        process = subprocess.Popen([*call, "--answer", f"{HERE.parent / 'support' / 'judges.py'}:{judge}", *arguments])
+        port = folder / f"{name}.port"
+        call = [sys.executable, str(SUPPORT / "misbehaving_server.py"), "--port-file", str(port)]
+        call += [
+            "--log",
+            str(log or folder / f"{name}.log"),
+            "--answer",
+            f"{SUPPORT / 'judges.py'}:{judge}",
+            *arguments,
+        ]
+        process = subprocess.Popen(call)
         running.append(process)
         while not port.exists():
             assert process.poll() is None, "the server did not start"
