@@ -45,9 +45,14 @@ def as_data(text: str, limit: int = MAX_CHARACTERS) -> Data:
     """The text without what is no text: control, direction-changing and invisible characters become U+FFFD, line ends
     newlines, control tokens of chat templates are broken by a space, and all after ``limit`` characters is cut."""
     kept = text[:limit].replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    plain = "".join(letter if _is_text(letter) else "\ufffd" for letter in kept)
+    # Most texts hold nothing else than printable characters, which is found out fast.
+    plain = kept if _printable(kept) else "".join(letter if _is_text(letter) else "\ufffd" for letter in kept)
     safe = CONTROL_TOKENS.sub(lambda found: found.group() + " ", plain)
     return Data(safe, max(0, len(text) - limit), safe != text[:limit])
+
+
+def _printable(text: str) -> bool:
+    return all(line.isprintable() for line in text.split("\n"))
 
 
 def _is_text(letter: str) -> bool:

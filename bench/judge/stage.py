@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -146,16 +146,23 @@ def _about(record: Record, tallies: Mapping[Scoring, list[Tally]], files: JudgeF
 def _join_scores(path: Path, judged: Path, names: set[str]) -> None:
     """Each sample's rows of the judge after its other rows."""
     temporary = path.with_name(path.name + ".tmp")
-    new = groupby(jsonl.read(judged), key=lambda row: row["id"])
+    others = groupby(jsonl.read(path), key=_sample)
+    nothing: tuple[str, Iterable[Mapping[str, Any]]] = ("", ())
+    name, rows = next(others, nothing)
     with temporary.open("wb") as stream:
-        for name, rows in groupby(jsonl.read(path), key=lambda row: row["id"]):
-            stream.writelines(jsonl.line(row) for row in rows if row["metric"] not in names)
-            other, more = next(new)
-            if other != name:
-                raise UserError(f"scores of {name} where those of {other} belong", file=path, fix="score the run again")
+        for sample, more in groupby(jsonl.read(judged), key=_sample):
+            if name == sample:
+                stream.writelines(jsonl.line(row) for row in rows if row["metric"] not in names)
+                name, rows = next(others, nothing)
             stream.writelines(map(jsonl.line, more))
+    if name:
+        raise UserError(f"holds scores of {name}, which is not where the manifest has it", file=path)
     temporary.replace(path)
     judged.unlink()
+
+
+def _sample(row: Mapping[str, Any]) -> str:
+    return str(row["id"])
 
 
 def _join_facts(

@@ -7,10 +7,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from judge_pairs import pairs
 from tests_support import write_jsonl
+
+from m3dbench.data.answers import AnswerFile
+from m3dbench.metrics.box_convention import BoxConvention
+from m3dbench.progress import Silent
+from m3dbench.runs.engine import Settings
+from m3dbench.runs.score_file import FileJob, score_file
+from m3dbench.tasks.report_generation import ReportGeneration
 
 SUPPORT = Path(__file__).parent.parent / "support"
 Start = Callable[..., str]
@@ -37,15 +45,21 @@ def command(online: dict[str, str]) -> Finished:
     return call
 
 
-@pytest.fixture
-def scored(command: Finished, tmp_path: Path) -> Callable[[int], Path]:
-    """``scored(24)``: a run folder of so many scored report pairs, not judged yet."""
+class Light(ReportGeneration):
+    """The task with one metric that costs next to nothing."""
 
-    def make(count: int, name: str = "run") -> Path:
-        file = write_jsonl(tmp_path / f"{name}.jsonl", pairs(count))
-        out = tmp_path / name
-        command("score", file, "--task", "report_generation", "--scoring", "upstream", "--out", out)
-        return out
+    metrics = {"corrected": ("rouge1",), "upstream": ()}
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> Callable[..., Path]:
+    """``scored(24)``: a run folder of so many scored report pairs, not judged yet; or of the rows given."""
+
+    def make(rows: int | list[dict[str, Any]], name: str = "run") -> Path:
+        file = write_jsonl(tmp_path / f"{name}.jsonl", pairs(rows) if isinstance(rows, int) else rows)
+        job = FileJob(AnswerFile(file), Light(), None, "answers", BoxConvention())
+        score_file(job, tmp_path / name, Settings(), Silent())
+        return tmp_path / name
 
     return make
 
