@@ -149,7 +149,6 @@ def test_the_references_rubric_under_both_scorings(
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("Judge as told.", "", ""),
         ("{pred}", "{pred.upper()}", "plain text"),
         (r"(\d+\.\d+)", r"(\d+)", "another pattern"),
     ],
@@ -157,8 +156,6 @@ def test_the_references_rubric_under_both_scorings(
 def test_a_changed_script_is_refused_and_never_run(
     scored: Callable[..., Path], command: Command, tmp_path: Path, before: str, after: str, told: str
 ) -> None:
-    if not told:
-        pytest.skip("the script as it is")
     script = tmp_path / "eval_with_llm.py"
     script.write_text(SCRIPT.replace(before, after) + "\nopen('ran', 'w')\n")
     run = scored(2)
