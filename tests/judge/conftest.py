@@ -1,18 +1,21 @@
-"""A judge on the misbehaving server, and the command, as processes of their own."""
+"""A judge on the misbehaving server, and the command line in this process."""
 
 from __future__ import annotations
 
-import subprocess
+import io
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from chat_servers import Misbehaving, misbehaving
 from judge_pairs import pairs
 from tests_support import write_jsonl
 
+from m3dbench.cli import console
+from m3dbench.cli.main import main
 from m3dbench.data.answers import AnswerFile
 from m3dbench.metrics.box_convention import BoxConvention
 from m3dbench.progress import Silent
@@ -21,8 +24,17 @@ from m3dbench.runs.score_file import FileJob, score_file
 from m3dbench.tasks.report_generation import ReportGeneration
 
 SUPPORT = Path(__file__).parent.parent / "support"
-Start = Callable[..., str]
-Finished = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., Misbehaving]
+
+
+class Done(NamedTuple):
+    """What a command wrote."""
+
+    stdout: str
+    stderr: str
+
+
+Finished = Callable[..., Done]
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +44,21 @@ def online(environment: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def command(online: dict[str, str]) -> Finished:
-    """``command("judge", RUN, ..., code=1)``: the command line as a process."""
+def command(_own_cache: None) -> Finished:
+    """``command("judge", RUN, ..., code=1)``: the command line in this process, which starts in no time."""
 
-    def call(*arguments: str | Path, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        words = [str(Path(sys.executable).with_name("m3dbench")), *map(str, arguments)]
-        done = subprocess.run(words, env=online, capture_output=True, text=True, cwd=cwd, timeout=300)
-        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr, done.stderr
+    def call(*arguments: str | Path, code: int = 0) -> Done:
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as changed, redirect_stdout(out), redirect_stderr(err):
+            changed.setattr(sys, "argv", ["m3dbench", *map(str, arguments)])
+            changed.setattr(console.out, "width", 200)
+            try:
+                main()
+                found = 0
+            except SystemExit as end:
+                found = int(end.code or 0)
+        done = Done(out.getvalue(), err.getvalue())
+        assert found == code, f"exit {found}\n{done.stdout}\n{done.stderr}"
         return done
 
     return call
@@ -66,29 +85,11 @@ def scored(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """``serve("careful", "--faults", "0.05")`` gives the address of a server with a judge of ``support/judges.py``."""
-    folder = tmp_path_factory.mktemp("servers")
-    running: list[subprocess.Popen[bytes]] = []
+    """``serve("careful", "--faults", "0.05")``: a server with a judge of ``support/judges.py``."""
+    with ExitStack() as running:
 
-    def start(judge: str, *arguments: str, log: Path | None = None) -> str:
-        name = f"server-{len(running)}"
-        port = folder / f"{name}.port"
-        call = [sys.executable, str(SUPPORT / "misbehaving_server.py"), "--port-file", str(port)]
-        call += [
-            "--log",
-            str(log or folder / f"{name}.log"),
-            "--answer",
-            f"{SUPPORT / 'judges.py'}:{judge}",
-            *arguments,
-        ]
-        process = subprocess.Popen(call)
-        running.append(process)
-        while not port.exists():
-            assert process.poll() is None, "the server did not start"
-            time.sleep(0.02)
-        return f"http://127.0.0.1:{port.read_text()}/v1"
+        def start(judge: str, *options: str) -> Misbehaving:
+            folder = tmp_path_factory.mktemp("server")
+            return running.enter_context(misbehaving(folder, "--answer", f"{SUPPORT / 'judges.py'}:{judge}", *options))
 
-    yield start
-    for process in running:
-        process.kill()
-        process.wait()
+        yield start
