@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from m3dbench.errors import UserError
-from m3dbench.progress import Advance
+from m3dbench.progress import Advance, Title
 
 out = Console()
 PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True, "markup": False}
@@ -87,10 +87,14 @@ class Bars:
         self._progress.stop()
 
     @contextlib.contextmanager
-    def stage(self, title: str, total: int | None) -> Iterator[Advance]:
+    def stage(self, title: Title, total: int | None) -> Iterator[Advance]:
         """See ``m3dbench.progress.Progress``."""
-        bar = self._progress.add_task(escape(title), total=total)
+
+        def told() -> str:
+            return escape(title if isinstance(title, str) else title())
+
+        bar = self._progress.add_task(told(), total=total)
         try:
-            yield lambda steps: self._progress.advance(bar, steps)
+            yield lambda steps: self._progress.update(bar, advance=steps, description=told())
         finally:
             self._progress.remove_task(bar)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from m3dbench.cli import compare, data, diff, export, gate, listing, power, published, run, score
+from m3dbench.cli import compare, data, diff, export, gate, judge, listing, power, published, run, score
 from m3dbench.errors import ExitCode, UserError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("list")(listing.listing)
 app.add_typer(gate.app, name="gate")
 app.add_typer(data.app, name="data")
 app.add_typer(export.app, name="export")
+app.add_typer(judge.app, name="judge")
 
 
 @app.callback(invoke_without_command=True)

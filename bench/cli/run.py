@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from m3dbench.cli.judge_options import BaseUrl, JudgeModel, JudgeOptionPairs, Judging, Rubrics, judge_options
 from m3dbench.cli.options import (
     BertLayer,
     BertModel,
@@ -83,6 +84,11 @@ def run(
     metric_option: MetricOptions = None,
     bertscore_model: BertModel = None,
     bertscore_layer: BertLayer = None,
+    judge: Judging = False,
+    judge_model: JudgeModel = None,
+    base_url: BaseUrl = None,
+    rubric: Rubrics = "",
+    judge_option: JudgeOptionPairs = None,
     max_errors: Annotated[
         float, typer.Option(min=0, help="Error budget: a share below 1, or a number of predictions.")
     ] = 0,
@@ -107,6 +113,7 @@ def run(
     from m3dbench.cli.console import out as console
     from m3dbench.cli.controls import compare_with_plain, moved_by
     from m3dbench.cli.forecast import forecast
+    from m3dbench.cli.judge import end, judge_summaries, ready
     from m3dbench.cli.table import show_summary
     from m3dbench.data.phantom.cache import default_phantom
     from m3dbench.runs import baseline, lock
@@ -139,6 +146,8 @@ def run(
         strata=strata_of(strata),
         predict=PredictOptions(fail_fast=fail_fast, retry_errors=retry_errors),
     )
+    asked = judge_options(judge_model, base_url, judge_option, rubric=rubric) if judge else None
+    ready(asked, [registry.create("tasks", name) for name in chosen])
     with Bars() as bars:
         source = open_data(data if data is not None else default_phantom(bars))
         plain = Path("runs") / f"{model}-{source.root.path.resolve().name}"
@@ -158,6 +167,7 @@ def run(
                     if task != "all" or error.code is not ExitCode.NOTHING_TO_SCORE:
                         raise
                     warn(f"{name}: {error.message}")
+            summaries = judge_summaries(summaries, folder, asked, bars)
             if control is not None:
                 summaries = compare_with_plain(summaries, folder, comparison, plain, settings)
             folder.merge_summaries()
@@ -193,6 +203,7 @@ def run(
         told = f"{errors} of {planned} predictions ended as errors, over the budget of {max_errors:g}"
         warn(f"{told}; the reasons are in predictions.jsonl")
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
+    end(summaries)
 
 
 def wording_notes(settings: Settings, tasks: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from m3dbench.cli.console import out
 from m3dbench.cli.drop_table import UNDEFINED, drop_columns, drop_notes
+from m3dbench.cli.judge_notes import judge_notes
 from m3dbench.data.strata import UNLISTED
 from m3dbench.runs.summary import Macro, MetricSummary, TaskSummary, Value, worst_strata
 from m3dbench.stats.intervals import Interval
@@ -53,12 +54,12 @@ def _table(summary: TaskSummary, blind: Mapping[str, Any] | None) -> tuple[Table
         if title == "metric" or any(cell not in (UNDEFINED, "0") for cell in cells)
     }
     left_out: list[str] = []
-    table = _laid_out(told)
+    table = laid_out(told)
     for title in LESS_NEEDED:
         if title in told and _width(table) > out.width:
             left_out.append(title)
             del told[title]
-            table = _laid_out(told)
+            table = laid_out(told)
     return table, left_out
 
 
@@ -79,10 +80,11 @@ def _columns(summary: TaskSummary, blind: Mapping[str, Any] | None) -> dict[str,
     }
 
 
-def _laid_out(columns: Mapping[str, list[str]]) -> Table:
+def laid_out(columns: Mapping[str, list[str]]) -> Table:
+    """Title -> cells as a table, the first column to the left and the others to the right."""
     table = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in columns:
-        table.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
+    for place, title in enumerate(columns):
+        table.add_column(title, justify="right" if place else "left", no_wrap=True)
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table
@@ -95,7 +97,7 @@ def _width(table: Table) -> int:
 def _spread(summary: TaskSummary) -> Table:
     """How far each value moves with the wording."""
     found = [(item, item.spread) for item in summary.metrics if item.spread is not None]
-    table = _laid_out(
+    table = laid_out(
         {
             "metric": [f"{item.metric} (upstream)" if item.scoring == "upstream" else item.metric for item, _ in found],
             "lowest": [_number(spread.minimum) for _, spread in found],
@@ -118,9 +120,9 @@ def _apart(summary: TaskSummary, dimension: str) -> Table:
         columns[f"95% interval, {name}"] = [_interval(cell) for cell in cells]
         columns[f"n {name}"] = [f"{cell.n_planned:,}" if cell else "0" for cell in cells]
     for name in names:
-        if _width(_laid_out(columns)) > out.width:
+        if _width(laid_out(columns)) > out.width:
             del columns[f"95% interval, {name}"]
-    table = _laid_out({escape(title): cells for title, cells in columns.items()})
+    table = laid_out({escape(title): cells for title, cells in columns.items()})
     table.title = escape(f"apart by {dimension}")
     return table
 
@@ -132,7 +134,7 @@ def _worst(summary: TaskSummary) -> Table | None:
         return None
     dimension = item.macro.dimension
     found = worst_strata(item, dimension, WORST)
-    table = _laid_out(
+    table = laid_out(
         {
             "metric": [escape(name) for name, _ in found],
             item.metric: [_number(value.value) for _, value in found],
@@ -152,6 +154,8 @@ def _notes(summary: TaskSummary) -> list[str]:
         notes.append(f"Split of {', '.join(part for part, said in summary.splits.items() if said == how)}: {how}.")
     if summary.role == "oracle":
         notes.append("This model reads the references: values are the metrics' ceilings.")
+    for judge in summary.judges:
+        notes += judge_notes(judge)
     bad = {name: count for name, count in summary.predictions.items() if name != "ok" and count}
     if bad:
         notes.append(

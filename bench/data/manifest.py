@@ -33,9 +33,14 @@ class Manifest:
     information: str
 
     def __iter__(self) -> Iterator[Sample]:
-        with self.path.open(encoding="utf-8") as stream:
-            for raw in stream:
-                yield Sample.from_json(json.loads(raw))
+        return read_samples(self.path)
+
+
+def read_samples(path: Path) -> Iterator[Sample]:
+    """The samples of a manifest that was written earlier."""
+    with path.open(encoding="utf-8") as stream:
+        for raw in stream:
+            yield Sample.from_json(json.loads(raw))
 
 
 def parts_of(task: Task[Any], source: DataSource, wanted: Collection[str] | None) -> Collection[str] | None:

@@ -14,10 +14,9 @@ from m3dbench.adapter import Adapter, Context, Known, Query
 from m3dbench.data.dataset import DataRoot, DataSource
 from m3dbench.data.files import DataFiles
 from m3dbench.data.manifest import Manifest, parts_of, samples_of, write_manifest
-from m3dbench.data.prediction import StoredPrediction
 from m3dbench.data.sample import Sample
 from m3dbench.data.strata import Strata
-from m3dbench.data.variants import DIMENSION, variant_count
+from m3dbench.data.variants import dimension_of, variant_count
 from m3dbench.errors import ExitCode, UserError
 from m3dbench.metrics.core import Metric
 from m3dbench.metrics.pairs import DEFAULT_GRID
@@ -25,7 +24,7 @@ from m3dbench.progress import Progress, Silent
 from m3dbench.runs import control, facts, jsonl
 from m3dbench.runs.folder import SCHEMA, RunFolder, TaskFolder
 from m3dbench.runs.gallery import Gallery
-from m3dbench.runs.journal import Rows
+from m3dbench.runs.journal import Rows, predictions
 from m3dbench.runs.pairs import PairMaker, stored_masks
 from m3dbench.runs.predict import PredictOptions, predict, query_of
 from m3dbench.runs.reasons import Reasons
@@ -241,11 +240,7 @@ def score_task(
 ) -> TaskSummary:
     """Score the journal of a task folder against its manifest; write ``scores.jsonl`` and ``summary.json``."""
     rows = Rows(folder.predictions)
-
-    def prediction_of(sample_id: str) -> StoredPrediction | None:
-        row = rows.get(sample_id)
-        return None if row is None else StoredPrediction.from_json(row)
-
+    prediction_of = predictions(rows)
     maker = pairs or PairMaker(
         reference_mask=files.mask,
         predicted_mask=stored_masks(folder.path),
@@ -284,7 +279,7 @@ def score_task(
             predictions=count_statuses(statuses),
             notes=dict(sorted(answers.items())),
             ids=dict(ids or {}),
-            metrics=summarise(tallies, task.macro, _variants_of(manifest)),
+            metrics=summarise(tallies, task.macro, dimension_of(manifest)),
             excluded=dict(sorted(excluded.items())),
             repaired=dict(sorted(repaired.items())),
             control=ControlSummary(str(about["control"])) if about.get("control") else None,
@@ -294,11 +289,6 @@ def score_task(
         )
     write_summary(folder, summary)
     return summary
-
-
-def _variants_of(manifest: Manifest) -> str:
-    """The stratum dimension of the wordings, empty where each sample has one."""
-    return DIMENSION if next(iter(manifest)).base else ""
 
 
 def write_summary(folder: TaskFolder, summary: TaskSummary) -> None:

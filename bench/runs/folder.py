@@ -138,10 +138,13 @@ class RunFolder:
         """
         if not (self.path / "run.json").exists():
             jsonl.write_document(self.path / "run.json", self.content())
-        started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        row = {"started": started, "host": socket.gethostname(), "pid": os.getpid(), "command": sys.argv}
+        self.note({"host": socket.gethostname(), "pid": os.getpid(), "command": sys.argv})
+
+    def note(self, row: Mapping[str, Any]) -> None:
+        """A line in ``sessions.jsonl`` with the time."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         with (self.path / "sessions.jsonl").open("ab") as stream:
-            stream.write(jsonl.line(row))
+            stream.write(jsonl.line({"started": now, **row}))
 
     def summaries(self) -> dict[str, dict[str, Any]]:
         """Task -> its summary, of the tasks that are finished."""

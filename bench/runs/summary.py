@@ -108,6 +108,30 @@ class ControlSummary:
 
 
 @dataclass(frozen=True)
+class JudgeSummary:
+    """What is to be known about a language model's scores.
+
+    metric: the headline metric it judged. unscored_rate: unscored / n_planned; above ``max_unscored`` the scores are
+    not ``publishable``. failures: why samples went unscored -> how many. upstream_lost: scores that the reference's own
+    pattern cannot read, None where it does not apply. usage: tokens, cost where prices are known, and the models that
+    the endpoint named. audit: ``digest`` and ``fit`` of the audit that was given of this judge, empty without one.
+    """
+
+    metric: str
+    model: str
+    rubric: str
+    signature: str
+    unscored: int
+    unscored_rate: float
+    max_unscored: float
+    failures: Mapping[str, int]
+    publishable: bool
+    upstream_lost: int | None
+    usage: Mapping[str, Any]
+    audit: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class TaskSummary:
     """Everything a leaderboard or a comparison reads of a task's run.
 
@@ -139,6 +163,7 @@ class TaskSummary:
     apart: tuple[str, ...] = ()
     prediction_reasons: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
+    judges: tuple[JudgeSummary, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

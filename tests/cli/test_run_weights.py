@@ -44,7 +44,7 @@ def test_every_task_runs_on_the_phantom(
         assert (facts["dtype"], facts["device"]) == ("fp32", "cpu")
         assert {"torch", "transformers", "tokenizers"} <= set(facts["libraries"])
         model = task["facts"]["recorded"]["model"]
-        assert model["checkpoint"]["path"] == str(checkpoints / "lamed")
+        assert model["checkpoint"]["path"] == str(random_lamed)
         checks = {check["name"]: check["passed"] for check in model["self_checks"]}
         assert all(checks.values())
     assert {"libraries", "golden prompt", "input", "image is seen", "decoding repeats", "mask"} <= set(checks)

@@ -114,7 +114,7 @@ def matches(
         for other in np.flatnonzero(distances.min(axis=0) <= BITS):
             if (int(place), int(other)) in left_out:
                 continue
-            mine, their = thumb(ours[0][place]), thumb(theirs[0][other])
+            mine, their = thumb(ours[0][int(place)]), thumb(theirs[0][int(other)])
             likely = np.flatnonzero(distances[:, other] <= BITS)
             best = max(correlation(turn(mine, _TURNS[index]), their) for index in likely)
             if best >= SAME:
@@ -137,7 +137,7 @@ def shrunk(volume: Array, shape: tuple[int, ...]) -> Array:
         else:
             edges = np.arange(size) * length // size
             counts = np.diff([*edges, length]).astype(np.float32)
-            sums = np.add.reduceat(volume, edges, axis=axis)
+            sums: Array = np.add.reduceat(volume, edges, axis=axis).astype(np.float32)
             volume = sums / counts.reshape([-1 if number == axis else 1 for number in range(3)])
     return np.asarray(volume, dtype=np.float32)
 

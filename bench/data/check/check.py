@@ -88,7 +88,7 @@ def _by_reader(walk: Walk, source: DataSource, name: str) -> Iterator[Step]:
                     number += 1
                     if not ids.first(record.id):
                         yield Finding("duplicate_id", name, record.id, f"{split} {record.id}")
-                    masks = [MaskFile(walk.root.file(record.mask.path), record.id)] if _binary(record) else []
+                    masks = _masks(walk, record)
                     if job := walk.job(f"{name} {split} {record.id}", volume=record.volume.path, masks=masks):
                         yield job
             except DataError as error:
@@ -97,5 +97,8 @@ def _by_reader(walk: Walk, source: DataSource, name: str) -> Iterator[Step]:
             yield Size(f"{name} {split}", {kind.__name__.removesuffix("Record").lower() + " records": number})
 
 
-def _binary(record: Record) -> bool:
-    return isinstance(record, MaskRecord) and record.mask.label is None
+def _masks(walk: Walk, record: Record) -> list[MaskFile]:
+    """The record's mask file, where it holds this mask alone."""
+    if not isinstance(record, MaskRecord) or record.mask.label is not None:
+        return []
+    return [MaskFile(walk.root.file(record.mask.path), record.id)]
