@@ -108,7 +108,7 @@ class Table(BaseModel):
 
 def shipped() -> dict[str, Path]:
     """The names of the tables that come with the package, sorted, with their files."""
-    folder = Path(str(files("m3dbench.data.convert") / "tables"))
+    folder = Path(str(files("m3dbench.data.convert.tables")))
     return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
