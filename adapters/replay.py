@@ -37,7 +37,7 @@ class Replay(Adapter):
             self._file = AnswerFile(self._path)
             self.tasks = self.tasks - {"retrieval"}
         self._digest = sha256(self._path.read_bytes()).hexdigest()
-        self.boxes = declared_convention(box_convention)
+        self.boxes = declared_convention(box_convention)  # type: ignore[misc]
         self._convention = box_convention
 
     def prepare(self, context: Context) -> None:
