@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from m3dbench.data.convert.nifti import Scan, read_labels
 from m3dbench.data.convert.prepared import class_name, read_json
+from m3dbench.data.raw import Scan
+from m3dbench.data.raw.nifti import read_labels
 from m3dbench.errors import DataError, UserError
 
 _SCANS = ("ct.nii.gz", "ct.nii")

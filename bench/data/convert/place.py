@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from m3dbench.data.convert.nifti import Scan
 from m3dbench.data.convert.resample import resample_image
 from m3dbench.data.geometry import Box, Geometry, orient
+from m3dbench.data.raw import Scan
 from m3dbench.errors import DataError
 
 HU_WINDOW = (-1024.0, 1500.0)

@@ -23,10 +23,10 @@ import numpy as np
 
 from m3dbench.data.convert.cases import Case, case_classes, class_names, find_cases, read_masks, read_table
 from m3dbench.data.convert.index import write_index
-from m3dbench.data.convert.nifti import read_scan
 from m3dbench.data.convert.place import HU_WINDOW, place_scan
 from m3dbench.data.convert.prepared import ROOT, check_code, digest, merge_classes, save_array
 from m3dbench.data.geometry import read_geometry, to_grid, write_geometry
+from m3dbench.data.raw import read_scan
 from m3dbench.errors import DataError, UserError
 
 Progress = Callable[[int, int, str], None]
