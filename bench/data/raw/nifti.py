@@ -29,6 +29,14 @@ def read_nifti(path: Path) -> Scan:
     return scan
 
 
+def read_floats(path: Path) -> Scan:
+    """Read a volume as float64, scaled in that precision, as nibabel's ``get_fdata`` gives it. Raises as read_nifti."""
+    scan = _read(path, np.float64)
+    if not np.isfinite(scan.data).all():
+        raise DataError("the scan holds NaN or infinite values", file=path, fix="write it again with finite values")
+    return scan
+
+
 def read_labels(path: Path, like: Scan) -> npt.NDArray[Any]:
     """Read a mask or label file (X, Y, Z), whole numbers, on the voxels of ``like``. Axes that are stored in another
     order or direction than the scan's (as after a conversion from DICOM) are brought to it by the affines.
@@ -68,7 +76,7 @@ def _along(labels: Scan, like: Scan) -> Scan:
     return replace(labels, data=tools.apply_orientation(labels.data, change), affine=labels.affine @ back)
 
 
-def _read(path: Path) -> Scan:
+def _read(path: Path, floats: type[np.floating[Any]] = np.float32) -> Scan:
     try:
         import nibabel
         from nibabel.filebasedimages import ImageFileError
@@ -80,9 +88,9 @@ def _read(path: Path) -> Scan:
         header = image.header
         placed = not hasattr(header, "get_sform") or bool(header["sform_code"]) or bool(header["qform_code"])
         plain = header.get_slope_inter() in ((None, None), (1.0, 0.0)) if hasattr(header, "get_slope_inter") else False
-        whole = plain and header.get_data_dtype().kind in "iu"
+        whole = plain and header.get_data_dtype().kind in "iu" and floats is np.float32
         # nibabel scales in float64, twice the memory that HU need.
-        data = np.asarray(image.dataobj) if whole else image.get_fdata(dtype=np.float32, caching="unchanged")
+        data = np.asarray(image.dataobj) if whole else image.get_fdata(dtype=floats, caching="unchanged")
         return data, np.asarray(image.affine, dtype=np.float64), placed
 
     data, affine, placed = _guarded(load, path, ImageFileError)
