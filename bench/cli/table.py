@@ -137,6 +137,11 @@ def _notes(summary: TaskSummary) -> list[str]:
     if ids:
         notes.append("Ids: " + ", ".join(f"{count} {name}" for name, count in ids.items()) + ".")
     if any(item.scoring == "corrected" for item in summary.metrics):
+        notes += [
+            f"Repaired in the data: {count}: {reason}." for reason, count in list(summary.repaired.items())[:WORST]
+        ]
+        if len(summary.repaired) > WORST:
+            notes.append(f"And {len(summary.repaired) - WORST} more repairs (see summary.json).")
         notes += [f"Excluded from corrected scoring: {count}: {reason}." for reason, count in summary.excluded.items()]
     notes += [f"{name}: {count} unscored: {reason}" for (name, reason), count in _unscored(summary).items()]
     for item in summary.metrics:

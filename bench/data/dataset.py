@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from m3dbench.data.files import inside
 from m3dbench.data.records import Record
@@ -66,6 +66,14 @@ class Dataset(Protocol):
     ) -> Iterator[Record]: ...
 
 
+@runtime_checkable
+class Explains(Protocol):
+    """A reader that knows why it found nothing: ``explain`` raises DataError for a root that it recognises but cannot
+    read as it is."""
+
+    def explain(self, root: DataRoot) -> None: ...
+
+
 @dataclass(frozen=True)
 class DataSource:
     """The data sets found at one root."""
@@ -96,6 +104,9 @@ class DataSource:
             )
         holding = [dataset for dataset in found if split in dataset.splits(self.root, kind)]
         if not holding:
+            for dataset in found:
+                if isinstance(dataset, Explains):
+                    dataset.explain(self.root)
             splits = sorted({name for dataset in found for name in dataset.splits(self.root, kind)})
             raise UserError(
                 f"there is no test set {split!r} here",

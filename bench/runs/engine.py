@@ -190,6 +190,7 @@ def score_task(
         tallies = score(manifest, prediction_of, task.answer, metrics, maker, folder.scores, advance)
     statuses = Counter(str((rows.get(sample.id) or {"status": "missing"})["status"]) for sample in manifest)
     excluded = Counter(sample.excluded for sample in manifest if sample.excluded)
+    notes = Counter(sample.note for sample in manifest if sample.note)
     rows.close()
     with progress.stage(f"{task.name}: intervals", None):
         summary = TaskSummary(
@@ -207,6 +208,7 @@ def score_task(
             ids=dict(ids or {}),
             metrics=summarise(tallies, task.macro, _variants_of(manifest)),
             excluded=dict(sorted(excluded.items())),
+            repaired=dict(sorted(notes.items())),
             control=ControlSummary(str(about["control"])) if about.get("control") else None,
         )
     write_summary(folder, summary)

@@ -112,8 +112,8 @@ class TaskSummary:
     """Everything a leaderboard or a comparison reads of a task's run.
 
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. excluded: why ``corrected``
-    scoring leaves samples out -> how many.
-    predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. control: set where the
+    scoring leaves samples out -> how many. repaired: what was repaired in the data, or is wrong with it -> samples.
+    control: set where the
     model was shown something else than the data; such values are no results.
     """
 
@@ -131,6 +131,7 @@ class TaskSummary:
     ids: Mapping[str, int]
     metrics: tuple[MetricSummary, ...]
     excluded: Mapping[str, int] = field(default_factory=dict)
+    repaired: Mapping[str, int] = field(default_factory=dict)
     control: ControlSummary | None = None
 
     def to_json(self) -> dict[str, Any]:

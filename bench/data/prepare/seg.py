@@ -23,6 +23,7 @@ RAW = "M3D_Seg"
 LAYOUT = "CODE/CODE.json, CODE/CASE/image.npy and CODE/CASE/mask_(C, X, Y, Z).npz"
 SPLITS = {"train": ("train", "training"), "validation": ("validation", "val"), "test": ("test",)}
 ABSENT = (1, 1, 1, 1)
+TERMS = "term_dictionary.json"
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class PrepareSeg:
                 ]
             write_json(root / code / f"{code}.json", content)
         files = [f"{ROOT}/{code}/{code}.json" for code in codes]
-        return [*files, *_tables(base, root, codes)], _notes(finished, self.recipe.upstream)
+        files += _tables(base, root, codes)
+        return files, _notes(finished, self.recipe.upstream, f"{ROOT}/{TERMS}" in files)
 
 
 def _jobs_of(base: Path, code: str) -> list[Job]:
@@ -186,16 +188,20 @@ def _tables(base: Path, root: Path, codes: Collection[str]) -> list[str]:
     before = read_json(root / "dataset_info.json")
     write_json(root / "dataset_info.json", {**before, **{code: names[code] for code in codes}})
     files = [f"{ROOT}/dataset_info.json"]
-    if (base / "term_dictionary.json").is_file():
-        shutil.copyfile(base / "term_dictionary.json", root / "term_dictionary.json")
-        files.append(f"{ROOT}/term_dictionary.json")
-    return files
+    found = next((place / TERMS for place in (base, base.parent / ROOT) if (place / TERMS).is_file()), None)
+    if found is not None and found.resolve() != (root / TERMS).resolve():
+        shutil.copyfile(found, root / TERMS)
+    return [*files, f"{ROOT}/{TERMS}"] if (root / TERMS).is_file() else files
 
 
-def _notes(finished: Mapping[str, Mapping[str, Any]], upstream: bool) -> list[str]:
+def _notes(finished: Mapping[str, Mapping[str, Any]], upstream: bool, defined: bool) -> list[str]:
+    told = [] if defined else [f"no {TERMS} was found: classes can be asked for by name only"]
     lost = sum(len(record["lost"]) for record in finished.values())
     slots = sum(int(record["classes"]) for record in finished.values())
     if not lost:
-        return []
+        return told
     why = "--recipe corrected keeps them" if upstream else "they lie outside the crop"
-    return [f"{lost:,} of {slots:,} masks have voxels in the release but none on the grid and count as absent ({why})"]
+    return [
+        *told,
+        f"{lost:,} of {slots:,} masks have voxels in the release but none on the grid and count as absent ({why})",
+    ]

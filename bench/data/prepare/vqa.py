@@ -23,7 +23,8 @@ IMAGE = "Image Path"
 @dataclass
 class Linked:
     """A table written. missing: images that its questions are about and that are not prepared; renamed: rows whose
-    image was found under its ASCII name; size, source: bytes and SHA-256 of the raw table, digest: of the written one."""
+    image was found under its ASCII name; size, source: bytes and SHA-256 of the raw table; digest: SHA-256 of the
+    written one."""
 
     table: str
     questions: int = 0
