@@ -39,6 +39,9 @@ WorkersOption = Annotated[
         min=0, help="Processes; each needs 0.6 GB and its largest volume a few times. 0: one a core, at most 8."
     ),
 ]
+SeriesOption = Annotated[
+    str | None, typer.Option(help="Of DICOM folders with several series: the one of this number, UID or description.")
+]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Leave bad cases out instead of failing at the end.")]
 
 
@@ -50,6 +53,7 @@ def cap(
     split_file: Annotated[
         Path | None, typer.Option(help="M3D_Cap.json; looked for in and beside the source if omitted.")
     ] = None,
+    series: SeriesOption = None,
     grid: GridOption = "32,256,256",
     workers: WorkersOption = 0,
     keep_going: KeepGoing = False,
@@ -57,7 +61,7 @@ def cap(
     """M3D-Cap: folders of JPEG or PNG slices (corrected: DICOM and NIfTI series too) and texts."""
     from m3dbench.data.prepare.cap import PrepareCap
 
-    chosen = _recipe(recipe, grid)
+    chosen = _recipe(recipe, grid, series)
     told = "m3dbench data prepare vqa PATH {0}, or m3dbench run --task report_generation --model threshold --data {0}"
     _run(PrepareCap(source, chosen, split_file), source, directory, workers, keep_going, told)
 
@@ -114,6 +118,7 @@ def refseg(
     source: Source,
     directory: Target,
     recipe: RecipeOption = RecipeChoice.UPSTREAM,
+    series: SeriesOption = None,
     grid: GridOption = "32,256,256",
     workers: WorkersOption = 0,
     keep_going: KeepGoing = False,
@@ -122,10 +127,10 @@ def refseg(
     from m3dbench.data.prepare.refseg import PrepareRefSeg
 
     told = "m3dbench run --task seg_referring --model threshold --data {0}"
-    _run(PrepareRefSeg(source, _recipe(recipe, grid)), source, directory, workers, keep_going, told)
+    _run(PrepareRefSeg(source, _recipe(recipe, grid, series)), source, directory, workers, keep_going, told)
 
 
-def _recipe(recipe: RecipeChoice, grid: str) -> Recipe:
+def _recipe(recipe: RecipeChoice, grid: str, series: str | None = None) -> Recipe:
     from m3dbench.data.prepare.recipe import Recipe
     from m3dbench.errors import UserError
 
@@ -133,7 +138,7 @@ def _recipe(recipe: RecipeChoice, grid: str) -> Recipe:
     if len(sizes) != 3 or not all(size.strip().isdigit() and int(size) > 0 for size in sizes):
         raise UserError(f"--grid takes three sizes D,H,W, not {grid!r}", field="--grid", fix="for example 32,256,256")
     depth, height, width = (int(size) for size in sizes)
-    return Recipe(recipe.value, (depth, height, width))
+    return Recipe(recipe.value, (depth, height, width), series)
 
 
 def _writing(directory: Path) -> AbstractContextManager[None]:
@@ -148,7 +153,8 @@ def _run(preparation: Preparation, source: Path, directory: Path, workers: int, 
     from m3dbench.data.prepare.prepare import prepare
     from m3dbench.data.prepare.reference import require
 
-    require()
+    if preparation.recipe.upstream:
+        require()
     count = workers or min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     with _writing(directory), Bars() as bars:
         report = prepare(preparation, source, directory, workers=count, keep_going=keep_going, progress=bars)

@@ -139,14 +139,14 @@ def test_mixed_series_are_named_and_one_can_be_chosen(folder: Path) -> None:
     check(read_scan(folder, "Body 2.5"))
     check(read_scan(folder, "1"))
     assert read_scan(folder, f"{UID}.9").shape[2] == 3
-    with pytest.raises(DataError, match="no series|0 series"):
+    with pytest.raises(DataError, match="0 series that match"):
         read_scan(folder, "Head")
 
 
 def test_two_phases_in_one_series_are_told_apart(folder: Path) -> None:
     for index in range(SLICES):
         save(folder, index, lambda one: setattr(one, "AcquisitionNumber", 2), f"late.{index}")
-    with pytest.raises(DataError, match="2 series.*acquisition 2"):
+    with pytest.raises(DataError, match=r"2 series.*acquisition 2"):
         read_scan(folder)
     check(read_scan(folder, "1"))
 

@@ -104,7 +104,7 @@ class PrepareCap:
                 file=path,
                 fix="prepare DICOM and NIfTI with --recipe corrected",
             )
-        scan = read_scan(path)
+        scan = read_scan(path, self.recipe.series)
         geometry, image = place_scan(scan, self.recipe.grid)
         file = self._save(name, image[np.newaxis], folder, done)
         # A case folder holds many series, so each has a geometry of its own.

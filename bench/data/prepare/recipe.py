@@ -18,10 +18,12 @@ FULL_GRID: Grid = (32, 256, 256)
 @dataclass(frozen=True)
 class Recipe:
     """How volumes are prepared. name: ``upstream`` repeats the reference's steps bit for bit, ``corrected`` leaves out
-    their faults. grid: (D, H, W) in voxels; the reference knows 32 x 256 x 256 only."""
+    their faults. grid: (D, H, W) in voxels; the reference knows 32 x 256 x 256 only. series: which one to take
+    of a DICOM folder with several, see ``read_scan``."""
 
     name: RecipeName = "upstream"
     grid: Grid = FULL_GRID
+    series: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.grid) != 3 or min(self.grid) < 1:
@@ -34,7 +36,8 @@ class Recipe:
     @property
     def identity(self) -> str:
         """What must be equal for a finished case to be kept: ``upstream/1/32x256x256``."""
-        return f"{self.name}/{VERSION}/{'x'.join(map(str, self.grid))}"
+        parts = [self.name, str(VERSION), "x".join(map(str, self.grid))]
+        return "/".join([*parts, f"series {self.series}"] if self.series else parts)
 
 
 @dataclass(frozen=True)

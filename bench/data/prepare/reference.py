@@ -1,4 +1,4 @@
-"""The reference's transforms: MONAI's own, in the reference's order, on less memory than a plain call takes.
+"""The reference's steps: MONAI's own transforms, in the reference's order, on less memory than a plain call takes.
 
 Each function gives the same bits as the plain call; ``tests/data/test_prepare_recipe.py`` holds them to it.
 """
@@ -40,15 +40,19 @@ def require() -> None:
 
 
 def foreground(volume: npt.NDArray[Any]) -> Box:
-    """The box (D, H, W) of the voxels above 0 of a volume (1, D, H, W), as CropForeground finds it.
+    """The box (D, H, W) of the voxels above 0 of a volume (1, D, H, W): the one to which CropForeground crops.
 
     Raises DataError when no voxel is: the reference fails on such a volume too.
     """
-    start, end = transforms().CropForeground().compute_bounding_box(volume)
-    edges = [(int(low), int(high)) for low, high in zip(start, end, strict=True)]
-    if any(high <= low for low, high in edges):
+    above = volume[0] > 0
+    if not above.any():
         raise DataError("the volume is constant: nothing is left after the crop")
-    return edges[0], edges[1], edges[2]
+    depth, height, width = (np.flatnonzero(above.any(axis=rest)) for rest in ((1, 2), (0, 2), (0, 1)))
+    return _span(depth), _span(height), _span(width)
+
+
+def _span(used: npt.NDArray[np.intp]) -> tuple[int, int]:
+    return int(used[0]), int(used[-1]) + 1
 
 
 def cut(volume: npt.NDArray[Any], box: Box) -> npt.NDArray[Any]:

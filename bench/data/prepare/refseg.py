@@ -80,7 +80,7 @@ class PrepareRefSeg:
         return _save(folder, job, image, mask, geometry, [int(value) for value in lost])
 
     def _corrected(self, job: Job, folder: Path) -> Written:
-        scan = read_scan(job.inputs["ct"])
+        scan = read_scan(job.inputs["ct"], self.recipe.series)
         labels = read_labels(job.inputs["mask"], scan)
         geometry, image = place_scan(scan, self.recipe.grid)
         mask, thin, lost = _labels_on_grid(labels, geometry)

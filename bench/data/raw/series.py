@@ -124,7 +124,7 @@ def choose(folder: Path, found: Sequence[Series], wanted: str | None) -> Series:
         f"the folder {told}: {listed}",
         file=folder,
         field="series",
-        fix="name one (--series NUMBER, or its UID or description), or give each series a folder of its own",
+        fix="give each series a folder of its own, or name one by number, UID or description (--series)",
     )
 
 
