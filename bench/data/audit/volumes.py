@@ -177,7 +177,9 @@ def _distances(turned: Hashes, plain: Hashes) -> npt.NDArray[np.int64]:
     table = np.asarray([number.bit_count() for number in range(256)], dtype=np.uint8)
     return np.stack(
         [
-            table[(one[None] ^ plain).view(np.uint8)].reshape(len(plain), -1).sum(axis=1, dtype=np.int64)
+            table[(one[None] ^ plain).view(np.uint8)]
+            .reshape(len(plain), plain.shape[1] * 8)
+            .sum(axis=1, dtype=np.int64)
             for one in turned
         ]
     )
