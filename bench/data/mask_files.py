@@ -43,7 +43,7 @@ def _nifti(file: Path, path: str) -> MaskFile:
         raise missing_extra("reading NIfTI masks", "data") from error
     need_file(file, path)
     try:
-        native: Any = nibabel.load(file)  # type: ignore[attr-defined]
+        native: Any = nibabel.load(file)
         if (
             native.affine is None
             or not np.isfinite(native.affine).all()

@@ -79,8 +79,8 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
         comparable = facts.of_scores(task.name, task.version, manifest.comparable, manifest.information, metrics)
         resume = {"task": task.name, "task_version": task.version, "manifest": manifest.digest, "model": job.model}
         strata = settings.strata
-        told = {"strata": strata.to_json()} if strata is not None else {}
-        known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": {}, **told})
+        apart = {"strata": strata.to_json()} if strata is not None else {}
+        known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": {}, **apart})
         if strata is not None:
             strata.refuse_foreign(manifest, task.name)
         run.record(task.name, known, status="running", folder=HERE, about=about)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from m3dbench.data.dataset import DataSource
 from m3dbench.data.files import inside
-from m3dbench.data.readers import m3d_vqa
+from m3dbench.data.readers import m3d_cap, m3d_vqa
 from m3dbench.data.readers.paths import below_root
 from m3dbench.data.records import Record, ReportRecord
 from m3dbench.data.tables import read_rows, split_tables
@@ -101,7 +101,7 @@ def _from_questions(source: DataSource, cases: Cases) -> None:
         if part is None:
             continue
         for _, row in read_rows(inside(source.root.path, path), m3d_vqa.COLUMNS):
-            image = below_root(source.root.path, row["Image Path"], m3d_vqa.CAP_FOLDER)
-            case_id = m3d_vqa.case_id(image)
+            image = below_root(source.root.path, row["Image Path"], m3d_cap.FOLDER)
+            case_id = m3d_cap.case_id(image)
             if (part, case_id) not in known:
                 cases.get(part, case_id, image).add_text(row.get(TEXT_COLUMN, "").strip())

@@ -34,7 +34,7 @@ class Leak:
 
     def to_json(self) -> dict[str, Any]:
         """Like the phantom's ``planted_leaks``, with the evidence."""
-        sides = {self.case.part: self.case.folder, self.other.part: self.other.folder}
+        sides: dict[str, str] = {self.case.part: self.case.folder, self.other.part: self.other.folder}
         return {"kind": self.kind, **sides, "case": self.case.id, "evidence": self.evidence}
 
 
