@@ -109,6 +109,8 @@ def _show(found: Audit) -> None:
 def _show_leaks(found: Audit) -> None:
     from m3dbench.cli.console import PLAIN, out
 
+    if not found.cases.of("train"):
+        out.print("There is no train split here: nothing to compare the test cases with.", style="bold", **PLAIN)
     for between, kinds in found.counts().items():
         told = ", ".join(f"{number:,} by {kind}" for kind, number in kinds.items()) or "none found"
         out.print(f"Leaking cases, {between}: {told}", style="bold", **PLAIN)

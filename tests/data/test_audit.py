@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -159,3 +160,15 @@ def test_audit_then_run_and_score_by_stratum(m3dbench: Command, phantom: Path, t
     facts = json.loads((tmp_path / "run" / "run.json").read_text())["tasks"]["vqa_closed"]["facts"]
     assert facts["recorded"]["strata"]["dimensions"] == ["leak"]
     assert "strata" not in json.dumps(facts["resume"]) + json.dumps(facts["comparable"])
+
+
+def test_data_without_a_train_split_leak_nothing(phantom: Path, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(phantom / "M3D_Seg_npy" / "0012", root / "M3D_Seg_npy" / "0012")
+    shutil.copy(phantom / "M3D_Seg_npy" / "dataset_info.json", root / "M3D_Seg_npy")
+    lists = root / "M3D_Seg_npy" / "0012" / "0012.json"
+    content = json.loads(lists.read_text())
+    lists.write_text(json.dumps({"train": [], "test": content["test"]}))
+    found = audit(open_data(root), workers=1)
+    assert list(found.leaks) == []
+    assert {row["leak"] for row in found.strata()} == {"clean"}

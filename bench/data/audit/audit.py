@@ -37,9 +37,11 @@ class Audit:
         return list(strata_rows(self.cases, self.leaks))
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Per pair of parts, leaking cases of the first by kind."""
+        """Per pair of parts that both have cases, leaking cases of the first by kind."""
         told: dict[str, dict[str, int]] = {}
         for part, other in BETWEEN:
+            if not (self.cases.of(part) and self.cases.of(other)):
+                continue
             kinds = {
                 leak.case.id: leak.kind
                 for leak in reversed(self.leaks)

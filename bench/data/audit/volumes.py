@@ -108,17 +108,17 @@ def matches(
     def thumb(path: str) -> Array:
         return detail(load_volume(root, FileRef(path))[0])
 
-    for place in np.flatnonzero(ours[1].readable):
+    for place in np.flatnonzero(ours[1].readable).tolist():
         distances = _distances(ours[1].turned[place], theirs[1].plain)
         distances[:, ~theirs[1].readable] = 255
-        for other in np.flatnonzero(distances.min(axis=0) <= BITS):
-            if (int(place), int(other)) in left_out:
+        for other in np.flatnonzero(distances.min(axis=0) <= BITS).tolist():
+            if (place, other) in left_out:
                 continue
-            mine, their = thumb(ours[0][int(place)]), thumb(theirs[0][int(other)])
+            mine, their = thumb(ours[0][place]), thumb(theirs[0][other])
             likely = np.flatnonzero(distances[:, other] <= BITS)
             best = max(correlation(turn(mine, _TURNS[index]), their) for index in likely)
             if best >= SAME:
-                yield VolumeMatch(int(place), int(other), best)
+                yield VolumeMatch(place, other, best)
 
 
 def turn(volume: Array, how: tuple[bool, bool, bool, bool]) -> Array:
@@ -137,8 +137,9 @@ def shrunk(volume: Array, shape: tuple[int, ...]) -> Array:
         else:
             edges = np.arange(size) * length // size
             counts = np.diff([*edges, length]).astype(np.float32)
-            sums: Array = np.add.reduceat(volume, edges, axis=axis).astype(np.float32)
-            volume = sums / counts.reshape([-1 if number == axis else 1 for number in range(3)])
+            sums = np.add.reduceat(volume, edges, axis=axis)
+            means = sums / counts.reshape([-1 if number == axis else 1 for number in range(3)])
+            volume = np.asarray(means, dtype=np.float32)
     return np.asarray(volume, dtype=np.float32)
 
 
@@ -177,7 +178,9 @@ def _distances(turned: Hashes, plain: Hashes) -> npt.NDArray[np.int64]:
     table = np.asarray([number.bit_count() for number in range(256)], dtype=np.uint8)
     return np.stack(
         [
-            table[(one[None] ^ plain).view(np.uint8)].reshape(len(plain), -1).sum(axis=1, dtype=np.int64)
+            table[(one[None] ^ plain).view(np.uint8)]
+            .reshape(len(plain), plain.shape[1] * 8)
+            .sum(axis=1, dtype=np.int64)
             for one in turned
         ]
     )

@@ -13,7 +13,7 @@ from m3dbench.data.check.masks import seg
 from m3dbench.data.check.report import EXAMPLES, Report, Size
 from m3dbench.data.check.walk import Seen, Step, Walk
 from m3dbench.data.dataset import DataSource
-from m3dbench.data.records import MaskRecord, Record
+from m3dbench.data.records import MaskRecord
 from m3dbench.errors import DataError
 from m3dbench.parallel import ordered, processors
 from m3dbench.progress import Progress, Silent
@@ -88,17 +88,12 @@ def _by_reader(walk: Walk, source: DataSource, name: str) -> Iterator[Step]:
                     number += 1
                     if not ids.first(record.id):
                         yield Finding("duplicate_id", name, record.id, f"{split} {record.id}")
-                    masks = _masks(walk, record)
+                    masks = []
+                    if isinstance(record, MaskRecord) and record.mask.label is None:
+                        masks.append(MaskFile(walk.root.file(record.mask.path), record.id))
                     if job := walk.job(f"{name} {split} {record.id}", volume=record.volume.path, masks=masks):
                         yield job
             except DataError as error:
                 told = error.message
                 yield Finding("malformed_record", error.file or name, told, error.record or "", error.field or "")
             yield Size(f"{name} {split}", {kind.__name__.removesuffix("Record").lower() + " records": number})
-
-
-def _masks(walk: Walk, record: Record) -> list[MaskFile]:
-    """The record's mask file, where it holds this mask alone."""
-    if not isinstance(record, MaskRecord) or record.mask.label is not None:
-        return []
-    return [MaskFile(walk.root.file(record.mask.path), record.id)]

@@ -82,14 +82,14 @@ class Walk:
         bad: list[DataError] = []
         try:
             for row in read(bad.append):
-                yield from (of_error(wrong, path) for wrong in bad)
+                yield from (of_error(one, path) for one in bad)
                 bad.clear()
                 yield row
         except DataError as error:
             bad.append(error)
-        for wrong in bad:
-            kind = "malformed_list" if wrong.kind == "unreadable" else wrong.kind
-            yield Finding(kind, path, wrong.message, wrong.record or "", wrong.field or "")
+        for one in bad:
+            kind = "malformed_list" if one.kind == "unreadable" else one.kind
+            yield Finding(kind, path, one.message, one.record or "", one.field or "")
 
     def unlisted(self) -> Iterator[Finding]:
         """Data files under the folders of the prepared layouts that no list names; links are not followed."""
