@@ -9,7 +9,7 @@ from m3dbench.chat.cost import Ledger, Price
 from m3dbench.chat.endpoint import OPENAI, Endpoint
 from m3dbench.chat.http import HttpClient
 from m3dbench.chat.retry import Policy
-from m3dbench.chat.store import open_store
+from m3dbench.chat.store import Layers, Log, Memory, Shared, Store
 
 LOCAL = "hf:"
 FREE = Price()
@@ -24,6 +24,7 @@ def connect(
     concurrency: int = 8,
     price: Price = FREE,
     max_cost: float | None = None,
+    ledger: Ledger | None = None,
     log: Path | None = None,
     cache: Path | None = None,
     seed: int = 0,
@@ -31,14 +32,23 @@ def connect(
 ) -> Client:
     """A client for ``model``: a server's name for it, or ``hf:PATH`` for a directory with a transformers model.
 
-    log: this run's own file of replies, under the run's lock. cache: a directory that runs and processes share.
-    seed: of the retry jitter. Raises UserError for anything that cannot be right.
+    log: this run's own file of replies, under the run's lock; what it holds counts towards ``max_cost``. cache: a
+    directory that runs and processes share. With neither, replies are kept in memory. ledger: one that several clients
+    share, in the place of ``price`` and ``max_cost``. seed: of the retry jitter. Raises UserError for anything that
+    cannot be right.
     """
-    store = open_store(log, cache)
+    ledger = ledger or Ledger(price, max_cost)
+    stores: list[Store] = []
+    if log is not None:
+        stores.append(kept := Log(log))
+        ledger.used += kept.used
+    if cache is not None:
+        stores.append(Shared(cache))
+    store = Layers(*stores) if stores else Memory()
     if model.startswith(LOCAL):
         from m3dbench.chat.local import LocalClient
 
         return LocalClient(Path(model.removeprefix(LOCAL)), store=store)
     endpoint = Endpoint(model, base_url, api_key_env, timeout_s)
     policy = Policy(attempts=attempts, seed=seed)
-    return HttpClient(endpoint, concurrency, policy, Ledger(price, max_cost), store)
+    return HttpClient(endpoint, concurrency, policy, ledger, store)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,20 @@ def _size(url: str) -> tuple[int, int]:
     return 2048, 2048
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """What asking would take, for a dry run. used: tokens, those of the answers at their most. cost: at the prices
+    given, None where none were."""
+
+    requests: int = 0
+    used: Usage = Usage()
+    cost: float | None = None
+
+    def __add__(self, other: Estimate) -> Estimate:
+        cost = None if self.cost is None and other.cost is None else (self.cost or 0.0) + (other.cost or 0.0)
+        return Estimate(self.requests + other.requests, self.used + other.used, cost)
+
+
 class BudgetReachedError(UserError):
     """The next request might exceed ``max_cost``; what was answered is kept."""
 
@@ -89,7 +103,9 @@ class Ledger:
     """
 
     def __init__(self, price: Price = Price(), max_cost: float | None = None) -> None:
-        if max_cost is not None and not (price.input or price.output):
+        if min(price.input, price.output, max_cost or 0.0) < 0:
+            raise UserError("prices and limits on cost are not negative", field="price")
+        if max_cost is not None and not self._charged(price):
             raise UserError(
                 "a limit on cost needs prices", field="max_cost", fix="give the prices of a million tokens in and out"
             )
@@ -99,6 +115,10 @@ class Ledger:
         self.lost = 0.0
         self._reserved = 0.0
         self._ratio = 1.0
+
+    @staticmethod
+    def _charged(price: Price) -> bool:
+        return bool(price.input or price.output)
 
     @property
     def spent(self) -> float:
@@ -126,6 +146,18 @@ class Ledger:
             )
         self._reserved += cost
         return cost
+
+    def estimate(self, requests: Iterable[ChatRequest]) -> Estimate:
+        """What sending these would take; nothing is sent."""
+        used, count = Usage(), 0
+        for request in requests:
+            used, count = used + estimate(request), count + 1
+        return Estimate(count, used, self.price.of(used) if self._charged(self.price) else None)
+
+    def told(self) -> str:
+        """Tokens and cost so far, for a person."""
+        line = f"{self.used.prompt_tokens:,} tokens in, {self.used.completion_tokens:,} out"
+        return line + (f", cost {self.spent:.4f}" if self._charged(self.price) else "")
 
     def settle(self, reserved: float, planned: Usage, used: Usage | None) -> None:
         """Put what a request really used in the place of what was reserved; None where it was never answered."""

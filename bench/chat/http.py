@@ -270,10 +270,11 @@ class _Asker:
         import openai
 
         extra = dict(request.options)
+        messages: Any = list(request.messages)
         try:
             async with asyncio.timeout(self._endpoint.timeout_s):
                 raw = await self._sdk.chat.completions.with_raw_response.create(
-                    model=self._endpoint.model, messages=list(request.messages), extra_body=extra
+                    model=self._endpoint.model, messages=messages, extra_body=extra
                 )
         except openai.APIStatusError as error:
             self._heard = True

@@ -90,7 +90,9 @@ class LocalClient:
         gpu = torch.cuda.is_available()
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.path, padding_side="left", **local)
-            model = AutoModelForCausalLM.from_pretrained(self.path, dtype="auto" if gpu else torch.float32, **local)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                self.path, dtype="auto" if gpu else torch.float32, **local
+            )
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"cannot be loaded as a language model: {error}", file=self.path) from error
         if tokenizer.chat_template is None:

@@ -78,7 +78,7 @@ class _Tries:
 
     def wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        doubled = self._policy.first_s * 2.0 ** min(state.attempt_number - 1, 20)
+        doubled: float = self._policy.first_s * 2.0 ** min(state.attempt_number - 1, 20)
         backoff = min(doubled, self._policy.longest_s) * float(self._jitter.uniform(0.5, 1.0))
         asked: float | None = error.after if isinstance(error, Transient) else None
         return backoff if asked is None else asked + 0.1 * backoff

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
-from m3dbench.chat.messages import ChatReply
+from m3dbench.chat.messages import ChatReply, Usage
 from m3dbench.errors import DataError, UserError
 
 
@@ -39,14 +39,14 @@ class Log:
     """An append-only file of JSON lines, one a reply, of one writing process (a run under its lock).
 
     A line has left this process when ``put`` returns and is synced to disk at least once a second; a torn last line is
-    cut when the log is opened.
+    cut when the log is opened. used: tokens of the replies that were in it then.
     """
 
     def __init__(self, path: Path) -> None:
         from m3dbench.runs.journal import Journal
 
         self.path = path
-        self._places = _mended(path)
+        self._places, self.used = _mended(path)
         self._journal = Journal(path)
         self._guard = threading.Lock()
 
@@ -66,24 +66,30 @@ class Log:
             self._places[digest] = place
 
 
-def _mended(path: Path) -> dict[str, int]:
-    """Where each reply's line begins, after a torn tail is cut. Raises DataError for a line that is no reply."""
+def _mended(path: Path) -> tuple[dict[str, int], Usage]:
+    """Where each reply's line begins, after a torn tail is cut, and what they used.
+
+    Raises DataError for a line that is no reply.
+    """
     places: dict[str, int] = {}
+    used = Usage()
     if not path.exists():
-        return places
+        return places, used
     end = 0
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, 1):
             if not raw.endswith(b"\n"):
                 break
             try:
-                places.setdefault(json.loads(raw)["id"], end)
+                row = json.loads(raw)
+                places.setdefault(row["id"], end)
+                used += ChatReply.from_json(row["reply"]).usage
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError("is no reply", file=path, record=f"line {number}", fix="delete the file") from error
             end += len(raw)
     if path.stat().st_size != end:
         os.truncate(path, end)
-    return places
+    return places, used
 
 
 class Shared:
@@ -116,30 +122,17 @@ class Shared:
 
 
 class Layers:
-    """Several stores as one: what a later one holds is copied into the earlier ones when it is asked for."""
+    """Several stores as one. What one holds is not copied into the others, so a run's log is what the run paid for."""
 
     def __init__(self, *stores: Store) -> None:
         self._stores = stores
 
     def get(self, digest: str) -> ChatReply | None:
-        for position, store in enumerate(self._stores):
-            reply = store.get(digest)
-            if reply is not None:
-                for earlier in self._stores[:position]:
-                    earlier.put(digest, reply)
+        for store in self._stores:
+            if (reply := store.get(digest)) is not None:
                 return reply
         return None
 
     def put(self, digest: str, reply: ChatReply) -> None:
         for store in self._stores:
             store.put(digest, reply)
-
-
-def open_store(log: Path | None = None, shared: Path | None = None) -> Store:
-    """A run's log before a shared directory, either or neither; always with a memory of this process's own."""
-    stores: list[Store] = []
-    if log is not None:
-        stores.append(Log(log))
-    if shared is not None:
-        stores.append(Shared(shared))
-    return Layers(*stores) if stores else Memory()
