@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from m3dbench.chat.messages import ChatRequest, Usage
+from m3dbench.chat.messages import NOTHING, ChatRequest, Usage
 from m3dbench.errors import ExitCode, UserError
 
 BYTES_PER_TOKEN = 3
@@ -83,7 +83,7 @@ class Estimate:
     given, None where none were."""
 
     requests: int = 0
-    used: Usage = Usage()
+    used: Usage = NOTHING
     cost: float | None = None
 
     def __add__(self, other: Estimate) -> Estimate:

@@ -90,9 +90,8 @@ class LocalClient:
         gpu = torch.cuda.is_available()
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.path, padding_side="left", **local)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                self.path, dtype="auto" if gpu else torch.float32, **local
-            )
+            precision = "auto" if gpu else torch.float32
+            model: Any = AutoModelForCausalLM.from_pretrained(self.path, dtype=precision, **local)
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"cannot be loaded as a language model: {error}", file=self.path) from error
         if tokenizer.chat_template is None:

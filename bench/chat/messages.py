@@ -40,6 +40,9 @@ class Usage:
         return Usage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
 
 
+NOTHING = Usage()
+
+
 @dataclass(frozen=True)
 class ChatReply:
     """What came of a request.
@@ -53,7 +56,7 @@ class ChatReply:
     text: str = ""
     reason: str = ""
     finish_reason: str = ""
-    usage: Usage = Usage()
+    usage: Usage = NOTHING
     model: str = ""
     system_fingerprint: str = ""
     attempts: int = 1

@@ -128,7 +128,8 @@ def run(
         plain = Path("runs") / f"{model}-{source.root.path.resolve().name}"
         place = out or plain.with_name("-".join(filter(None, (plain.name, settings.control))))
         if dry_run:
-            return forecast(chosen, adapter, source, place, settings, bars)
+            forecast(chosen, adapter, source, place, settings, bars)
+            return
         folder = RunFolder.create(place)
         comparison = RunFolder.open(against) if against is not None else None
         summaries = []

@@ -67,9 +67,8 @@ def predict(
 
 def _answers(adapter: Adapter, manifest: Manifest, files: DataFiles, done: Collection[str]) -> Iterator[Answered]:
     """What is not done yet, in the manifest's order, streamed where the adapter streams, else in batches."""
-    waiting = Waiting(
-        ((index, sample) for index, sample in enumerate(manifest) if sample.id not in done), adapter, files
-    )
+    left = ((index, sample) for index, sample in enumerate(manifest) if sample.id not in done)
+    waiting = Waiting(left, adapter, files)
     streamed = adapter.stream(waiting.queries())
     return waiting.matched(streamed) if streamed is not None else _batched(adapter, manifest, files, done)
 

@@ -184,7 +184,7 @@ class Server:
             message = {"role": "assistant", "content": None, "refusal": "I cannot help with medical images."}
         if stays == "unparsable":
             message["content"] = "Well {{ it depends; \u0000 }} who can say"
-        prompt = len(json.dumps(body["messages"])) // 4 * self.options.price_tag
+        prompt = (20 + len(said(body)) // 4) * self.options.price_tag
         return {
             "id": "chatcmpl-0",
             "object": "chat.completion",
