@@ -41,7 +41,8 @@ def connect(
     stores: list[Store] = []
     if log is not None:
         stores.append(kept := Log(log))
-        ledger.used += kept.used
+        ledger.used += kept.used_before
+        ledger.lost += kept.lost_before
     if cache is not None:
         stores.append(Shared(cache))
     store = Layers(*stores) if stores else Memory()

@@ -112,8 +112,8 @@ class Ledger:
         self.price = price
         self.max_cost = max_cost
         self.used = Usage()
-        self.lost = 0.0
-        self._reserved = 0.0
+        self.lost = Usage()
+        self._reserved: list[float] = []
         self._ratio = 1.0
 
     @staticmethod
@@ -122,11 +122,14 @@ class Ledger:
 
     @property
     def spent(self) -> float:
-        return self.price.of(self.used) + self.lost
+        return self.price.of(self.used + self.lost)
 
     def expected(self, planned: Usage) -> float:
         """The cost of a request by its estimate."""
-        return self.price.of(Usage(math.ceil(planned.prompt_tokens * self._ratio), planned.completion_tokens))
+        return self.price.of(self._corrected(planned))
+
+    def _corrected(self, planned: Usage) -> Usage:
+        return Usage(math.ceil(planned.prompt_tokens * self._ratio), planned.completion_tokens)
 
     def reserve(self, planned: Usage) -> float | None:
         """Set money aside for one request; None when it has to wait for those on their way.
@@ -134,7 +137,7 @@ class Ledger:
         Raises BudgetReachedError when none is on its way that could free enough.
         """
         cost = self.expected(planned)
-        if self.max_cost is not None and self.spent + self._reserved + cost > self.max_cost:
+        if self.max_cost is not None and self.spent + sum(self._reserved) + cost > self.max_cost:
             if self._reserved:
                 return None
             raise BudgetReachedError(
@@ -144,7 +147,7 @@ class Ledger:
                 fix="the answers so far are kept; repeat the command with a higher limit to go on",
                 code=ExitCode.BUDGET_REACHED,
             )
-        self._reserved += cost
+        self._reserved.append(cost)
         return cost
 
     def estimate(self, requests: Iterable[ChatRequest]) -> Estimate:
@@ -161,7 +164,7 @@ class Ledger:
 
     def settle(self, reserved: float, planned: Usage, used: Usage | None) -> None:
         """Put what a request really used in the place of what was reserved; None where it was never answered."""
-        self._reserved = max(0.0, self._reserved - reserved)
+        self._reserved.remove(reserved)
         if used is None:
             return
         if not used.prompt_tokens:
@@ -170,6 +173,8 @@ class Ledger:
             self._ratio = max(self._ratio, used.prompt_tokens / planned.prompt_tokens)
         self.used += used
 
-    def charge_lost(self, planned: Usage) -> None:
-        """An attempt may have been charged although its answer was lost."""
-        self.lost += self.expected(planned)
+    def charge_lost(self, planned: Usage) -> Usage:
+        """An attempt may have been charged although its answer was lost; the tokens now counted for it."""
+        charged = self._corrected(planned)
+        self.lost += charged
+        return charged

@@ -11,6 +11,7 @@ from m3dbench.errors import UserError
 
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "none"
+SECRET = 12
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -63,6 +64,6 @@ class Endpoint:
         return key or NO_KEY
 
     def scrub(self, text: str) -> str:
-        """The text without the key: servers repeat it in their error messages."""
+        """The text without the key, which some servers repeat. Placeholders for servers without keys are words."""
         key = os.environ.get(self.api_key_env, "").strip()
-        return text.replace(key, "[key]") if key else text
+        return text.replace(key, "[key]") if len(key) >= SECRET else text

@@ -100,7 +100,7 @@ class HttpClient:
             "prompt_tokens": self.ledger.used.prompt_tokens,
             "completion_tokens": self.ledger.used.completion_tokens,
             "cost": round(self.ledger.spent, 6),
-            "cost_of_lost_answers": round(self.ledger.lost, 6),
+            "cost_of_lost_answers": round(self.ledger.price.of(self.ledger.lost), 6),
             **{name: dict(sorted(counter.items())) for name, counter in self._told.items()},
             **dict(sorted(self._counts.items())),
         }
@@ -200,6 +200,7 @@ class _Asker:
         self._endpoint = client.endpoint
         self._policy = client.policy
         self._ledger = client.ledger
+        self._store = client.store
         self._settled = asyncio.Condition()
         self._heard = False
         self.on_the_wire: set[asyncio.Task[Any] | None] = set()
@@ -249,7 +250,7 @@ class _Asker:
             try:
                 reply = await self._send(request, planned)
             except LostAnswer as error:
-                self._ledger.charge_lost(planned)
+                self._store.lost(self._ledger.charge_lost(planned))
                 if isinstance(error, TimedOut):
                     self.limiter.overloaded(taken)
                 raise
@@ -271,26 +272,29 @@ class _Asker:
 
         extra = dict(request.options)
         messages: Any = list(request.messages)
+        # Raised outside the except blocks: the SDK's own errors repeat what the server said, the key included.
+        wrong: Exception
         try:
             async with asyncio.timeout(self._endpoint.timeout_s):
                 raw = await self._sdk.chat.completions.with_raw_response.create(
                     model=self._endpoint.model, messages=messages, extra_body=extra
                 )
+            self._heard = True
+            self.limiter.pause(exhausted_for(raw.headers, planned.prompt_tokens))
+            return read_reply(self._endpoint.scrub(raw.content.decode("utf-8", "replace")))
         except openai.APIStatusError as error:
             self._heard = True
             headers = error.response.headers
-            raise failure(error.status_code, error.body, retry_after(headers), self._endpoint, extra) from None
+            wrong = failure(error.status_code, error.body, retry_after(headers), self._endpoint, extra)
         except (TimeoutError, openai.APITimeoutError):
-            raise TimedOut(f"no answer within {self._endpoint.timeout_s:g} s") from None
+            wrong = TimedOut(f"no answer within {self._endpoint.timeout_s:g} s")
         except openai.APIConnectionError as error:
             cause = error.__cause__
             told = self._endpoint.scrub(f"{type(cause or error).__name__}: {cause or error}")
-            if type(cause).__name__ == "ConnectError":
-                raise Transient(f"no connection ({told})", unreachable=True) from None
-            raise LostAnswer(f"the connection broke ({told})") from None
-        self._heard = True
-        self.limiter.pause(exhausted_for(raw.headers, planned.prompt_tokens))
-        return read_reply(raw.content)
+            unmade = type(cause).__name__ == "ConnectError"
+            wrong = LostAnswer(f"the connection broke ({told})")
+            wrong = Transient(f"no connection ({told})", unreachable=True) if unmade else wrong
+        raise wrong
 
     def _pause(self, seconds: float, reason: str) -> None:
         if seconds > self._policy.longest_ask_s:

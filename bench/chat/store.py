@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -21,6 +22,9 @@ class Store(Protocol):
 
     def put(self, digest: str, reply: ChatReply) -> None: ...
 
+    def lost(self, used: Usage) -> None:
+        """Tokens that may have been charged for an answer that never came whole; kept where a budget is kept."""
+
 
 class Memory:
     """Replies of this process."""
@@ -34,19 +38,23 @@ class Memory:
     def put(self, digest: str, reply: ChatReply) -> None:
         self._replies[digest] = reply
 
+    def lost(self, used: Usage) -> None:
+        pass
+
 
 class Log:
     """An append-only file of JSON lines, one a reply, of one writing process (a run under its lock).
 
     A line has left this process when ``put`` returns and is synced to disk at least once a second; a torn last line is
-    cut when the log is opened. used: tokens of the replies that were in it then.
+    cut when the log is opened. used_before, lost_before: tokens of the replies that were in it then, and of answers
+    that were lost.
     """
 
     def __init__(self, path: Path) -> None:
         from m3dbench.runs.journal import Journal
 
         self.path = path
-        self._places, self.used = _mended(path)
+        self._places, self.used_before, self.lost_before = _mended(path)
         self._journal = Journal(path)
         self._guard = threading.Lock()
 
@@ -65,16 +73,20 @@ class Log:
             self._journal.append({"id": digest, "reply": reply.to_json()})
             self._places[digest] = place
 
+    def lost(self, used: Usage) -> None:
+        with self._guard:
+            self._journal.append({"lost": asdict(used)})
 
-def _mended(path: Path) -> tuple[dict[str, int], Usage]:
-    """Where each reply's line begins, after a torn tail is cut, and what they used.
+
+def _mended(path: Path) -> tuple[dict[str, int], Usage, Usage]:
+    """Where each reply's line begins, after a torn tail is cut, what they used, and what was lost.
 
     Raises DataError for a line that is no reply.
     """
     places: dict[str, int] = {}
-    used = Usage()
+    used = lost = Usage()
     if not path.exists():
-        return places, used
+        return places, used, lost
     end = 0
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, 1):
@@ -82,14 +94,17 @@ def _mended(path: Path) -> tuple[dict[str, int], Usage]:
                 break
             try:
                 row = json.loads(raw)
-                places.setdefault(row["id"], end)
-                used += ChatReply.from_json(row["reply"]).usage
+                if "lost" in row:
+                    lost += Usage(**row["lost"])
+                else:
+                    places.setdefault(row["id"], end)
+                    used += ChatReply.from_json(row["reply"]).usage
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError("is no reply", file=path, record=f"line {number}", fix="delete the file") from error
             end += len(raw)
     if path.stat().st_size != end:
         os.truncate(path, end)
-    return places, used
+    return places, used, lost
 
 
 class Shared:
@@ -117,6 +132,9 @@ class Shared:
         temporary.write_text(json.dumps(reply.to_json()) + "\n", encoding="utf-8")
         temporary.replace(path)
 
+    def lost(self, used: Usage) -> None:
+        pass
+
     def _path(self, digest: str) -> Path:
         return self.directory / digest[:2] / f"{digest}.json"
 
@@ -136,3 +154,7 @@ class Layers:
     def put(self, digest: str, reply: ChatReply) -> None:
         for store in self._stores:
             store.put(digest, reply)
+
+    def lost(self, used: Usage) -> None:
+        for store in self._stores:
+            store.lost(used)

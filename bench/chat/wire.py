@@ -25,12 +25,12 @@ class TimedOut(LostAnswer):
     """No whole answer came in time; the server may have too much to do."""
 
 
-def read_reply(body: bytes) -> ChatReply:
+def read_reply(body: str) -> ChatReply:
     """The reply in a 200, ``failed`` where a limit ate the answer. Raises LostAnswer where it holds none."""
     try:
         content = json.loads(body)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise LostAnswer(f"the server's answer is not JSON ({len(body)} bytes)") from error
+    except ValueError as error:
+        raise LostAnswer(f"the server's answer is not JSON ({len(body)} characters)") from error
     choices = content.get("choices") if isinstance(content, dict) else None
     if not isinstance(choices, list) or not choices:
         told = _told(content) if isinstance(content, dict) and content.get("error") else ""
