@@ -51,14 +51,6 @@ class TaskFolder:
         return self.path / "timings.jsonl"
 
     @property
-    def replies(self) -> Path:
-        return self.path / "replies.jsonl"
-
-    @property
-    def usage(self) -> Path:
-        return self.path / "usage.jsonl"
-
-    @property
     def scores(self) -> Path:
         return self.path / "scores.jsonl"
 
