@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     ERRORS_OVER_BUDGET = 1
     USAGE = 2
     NOTHING_TO_SCORE = 3
+    BUDGET_REACHED = 4
 
 
 class UserError(Exception):

@@ -84,6 +84,7 @@ FORBIDDEN = {
     "m3dbench.data": ("m3dbench.runs", "m3dbench.cli", "m3dbench.tasks", "m3dbench.adapters", "m3dbench.report"),
     "m3dbench.tasks": ("m3dbench.runs", "m3dbench.cli", "m3dbench.adapters", "m3dbench.report"),
     "m3dbench.adapters": ("m3dbench.runs", "m3dbench.cli", "m3dbench.tasks", "m3dbench.report"),
+    "m3dbench.chat": ("m3dbench.cli", "m3dbench.tasks", "m3dbench.adapters", "m3dbench.judge", "m3dbench.report"),
     "m3dbench.runs": ("m3dbench.cli", "m3dbench.tasks", "m3dbench.adapters", "m3dbench.upstream"),
     "m3dbench.upstream": ("m3dbench.runs", "m3dbench.cli", "m3dbench.tasks", "m3dbench.adapters"),
 }

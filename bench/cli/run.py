@@ -90,16 +90,20 @@ def run(
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Claim the folder from a dead process on another host.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask nothing: say how many requests, tokens and what cost lie ahead.")
+    ] = False,
 ) -> None:
     """Run a model on tasks and score its answers.
 
     Exit status: 0 done, 1 done with more prediction errors than the budget, 2 wrong call or bad input,
-    3 nothing to score.
+    3 nothing to score, 4 stopped before a limit on cost (resumable).
     """
     from m3dbench import registry
     from m3dbench.cli.console import PLAIN, Bars, warn
     from m3dbench.cli.console import out as console
     from m3dbench.cli.controls import compare_with_plain, moved_by
+    from m3dbench.cli.forecast import forecast
     from m3dbench.cli.table import show_summary
     from m3dbench.data.phantom.cache import default_phantom
     from m3dbench.runs import baseline, lock
@@ -133,7 +137,11 @@ def run(
     with Bars() as bars:
         source = open_data(data if data is not None else default_phantom(bars))
         plain = Path("runs") / f"{model}-{source.root.path.resolve().name}"
-        folder = RunFolder.create(out or plain.with_name("-".join(filter(None, (plain.name, settings.control)))))
+        place = out or plain.with_name("-".join(filter(None, (plain.name, settings.control))))
+        if dry_run:
+            forecast(chosen, adapter, source, place, settings, bars)
+            return
+        folder = RunFolder.create(place)
         comparison = RunFolder.open(against) if against is not None else None
         summaries = []
         with lock.hold(folder.path, take_over=take_over):
@@ -169,6 +177,8 @@ def run(
     if checks := adapter.recorded().get("self_checks"):
         names = ", ".join(check["name"] for check in checks)
         console.print(f"Self-checks at the start, all passed: {names}", style="dim", highlight=False)
+    if spent := adapter.spent():
+        console.print(f"Spent, earlier starts of this run included: {spent}", **PLAIN)
     console.print(f"Wrote {folder.path}: summary.json, and per task manifest, predictions and scores", **PLAIN)
     console.print(f"Next: python -c \"import m3dbench; print(m3dbench.load_run('{folder.path}').values())\"", **PLAIN)
     errors = sum(summary.predictions["error"] for summary in summaries)

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from m3dbench import registry
-from m3dbench.adapter import Adapter, Context, Known
+from m3dbench.adapter import Adapter, Context, Known, Query
 from m3dbench.data.dataset import DataRoot, DataSource
 from m3dbench.data.files import DataFiles
 from m3dbench.data.manifest import Manifest, parts_of, samples_of, write_manifest
@@ -25,11 +26,14 @@ from m3dbench.runs.folder import SCHEMA, RunFolder, TaskFolder
 from m3dbench.runs.gallery import Gallery
 from m3dbench.runs.journal import Rows
 from m3dbench.runs.pairs import PairMaker, stored_masks
-from m3dbench.runs.predict import PredictOptions, predict
+from m3dbench.runs.predict import PredictOptions, predict, query_of
 from m3dbench.runs.scoring import Metrics, score
 from m3dbench.runs.summary import ControlSummary, TaskSummary, count_statuses, summarise
 from m3dbench.task import SCORINGS, Asking, Scoring, Task
 from m3dbench.wording import Wordings
+
+if TYPE_CHECKING:
+    from m3dbench.chat.cost import Estimate
 
 
 @dataclass(frozen=True)
@@ -105,17 +109,12 @@ def run_task(
     control.check(settings.control, task.name, task.answer)
     files = DataFiles(source.root.path)
     ask = Asking(settings.seed, files.mask, settings.words)
-    variants = variant_count(task, settings.words, settings.variants)
     left_out = settings.words.left_out((*task.slots, *task.answers))
-    limit = settings.limit * variants if settings.limit is not None else None
     parts = parts_of(task, source, settings.parts)
     metrics = make_metrics(task, settings)
     folder = TaskFolder(run.path / task.name)
     folder.path.mkdir(exist_ok=True)
-    with progress.stage(f"{task.name}: test set", limit) as advance:
-        questions = control.asked(settings.control, source, settings.seed)
-        samples = samples_of(task, questions, settings.split, ask, parts, variants)
-        draft = write_manifest(samples, folder.path / "manifest.next.jsonl", limit=limit, advance=lambda _: advance(1))
+    draft = _test_set(task, source, settings, ask, parts, folder.path / "manifest.next.jsonl", progress)
     resume = facts.of_predictions(task, adapter, draft, settings.asked(parts))
     earlier = run.earlier(task.name)
     if earlier is not None:
@@ -129,7 +128,8 @@ def run_task(
     try:
         seen = control.shown(settings.control, files, manifest, settings.seed)
         with progress.stage(f"{task.name}: preparing {adapter.name}", None):
-            adapter.prepare(_context(task, adapter, source, settings, manifest, files, seen, ask, parts))
+            context = _context(task, adapter, source, settings, manifest, files, seen, ask, parts)
+            adapter.prepare(replace(context, folder=folder.path))
     except UserError:
         if earlier is None:
             manifest.path.unlink()
@@ -157,6 +157,56 @@ def run_task(
     summary = score_task(task, manifest, files, folder, metrics, about, progress=progress)
     run.record(task.name, known, status="complete", folder=task.name, about=about)
     return summary
+
+
+def estimate_task(
+    task: Task[Any],
+    adapter: Adapter,
+    source: DataSource,
+    settings: Settings,
+    done: Collection[str] = (),
+    progress: Progress | None = None,
+) -> Estimate | None:
+    """What a model would take to answer a task's samples beside those done; None where it says nothing of it.
+
+    Nothing is asked, and nothing is written beside temporary files.
+    """
+    progress = progress or Silent()
+    control.check(settings.control, task.name, task.answer)
+    files = DataFiles(source.root.path)
+    ask = Asking(settings.seed, files.mask, settings.words)
+    parts = parts_of(task, source, settings.parts)
+    with TemporaryDirectory() as place:
+        manifest = _test_set(task, source, settings, ask, parts, Path(place) / "manifest.jsonl", progress)
+        seen = control.shown(settings.control, files, manifest, settings.seed)
+        adapter.prepare(_context(task, adapter, source, settings, manifest, files, seen, ask, parts))
+        with progress.stage(f"{task.name}: estimating", manifest.samples) as advance:
+
+            def queries() -> Iterator[Query]:
+                for sample in manifest:
+                    advance(1)
+                    if sample.id not in done:
+                        yield query_of(sample, seen)
+
+            return adapter.estimate(queries())
+
+
+def _test_set(
+    task: Task[Any],
+    source: DataSource,
+    settings: Settings,
+    ask: Asking,
+    parts: Collection[str] | None,
+    path: Path,
+    progress: Progress,
+) -> Manifest:
+    """The manifest of what is asked, written to a path."""
+    variants = variant_count(task, settings.words, settings.variants)
+    limit = settings.limit * variants if settings.limit is not None else None
+    with progress.stage(f"{task.name}: test set", limit) as advance:
+        questions = control.asked(settings.control, source, settings.seed)
+        samples = samples_of(task, questions, settings.split, ask, parts, variants)
+        return write_manifest(samples, path, limit=limit, advance=lambda _: advance(1))
 
 
 def score_task(

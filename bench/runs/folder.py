@@ -1,6 +1,7 @@
 """The run folder: ``run.json`` at the top, and one folder a task with manifest, journal, arrays, scores and summary.
 
-Everything in it but ``sessions.jsonl`` and ``timings.jsonl`` is the same bytes however often the run was interrupted.
+Everything in it is the same bytes however often the run was interrupted, but ``sessions.jsonl``, ``timings.jsonl`` and
+what an adapter keeps of a paid endpoint (``replies.jsonl``, ``usage.jsonl``), which hold what happened when.
 """
 
 from __future__ import annotations
