@@ -1,8 +1,8 @@
 """How requests are put to M3D-LaMed: one fixed phrase a kind, near those it was trained on.
 
 The model has no chat template: the image's place holders, then the text. Off the trained phrasing its masks vanish, so
-the wording is fixed here and does not follow the benchmark's. ``SEGMENT``, ``SEGMENT_DESCRIBED`` and the form of choices
-are the model's interface; the rest is ours, with the words that the interface uses.
+the wording is fixed here and does not follow the benchmark's. ``SEGMENT``, ``SEGMENT_DESCRIBED`` and the form of
+choices are the model's interface; the rest is ours, with the words that the interface uses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SEGMENT_DESCRIBED = "{} Please answer and segment."
 
 
 def question(request: Request, grid: tuple[int, int, int]) -> str:
-    """The text of a request on a volume of ``grid`` (D, H, W). Raises ValueError for a kind that the model cannot do."""
+    """The text of a request on a volume of ``grid`` (D, H, W). Raises ValueError for a kind the model cannot do."""
     match request.kind:
         case "report":
             return REPORT

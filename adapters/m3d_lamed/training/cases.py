@@ -53,7 +53,7 @@ class TrainingCase:
 
 
 def facts_for(number: int, seed: int) -> Facts:
-    """The facts of training case ``number``: its first series, or an axial one; M3D-RefSeg has something to refer to."""
+    """The facts of training case ``number``: of its first series, or an axial one; M3D-RefSeg always has findings."""
     preparation = PREPARATIONS[number % len(PREPARATIONS)]
     plane = None if preparation == "cap" else "Axial"
     attempt = 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from tokenizers import Tokenizer
@@ -37,7 +35,7 @@ class ClipStage(Stage):
     ) -> None:  # fmt: skip
         self.module: nn.Module = model
         self._model, self._tokenizer, self._bank, self._pool = model, tokenizer, bank, pool
-        tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")
+        tokenizer.enable_padding(pad_id=0)
         tokenizer.enable_truncation(TEXT_LENGTH)
         self._numbers = [number for number in range(count) if PREPARATIONS[number % len(PREPARATIONS)] == "cap"]
         self._batch, self._live, self._lr = batch, live, lr
@@ -56,7 +54,7 @@ class ClipStage(Stage):
         return [*optimisers(rest, self._lr), scale, torch.optim.AdamW(tower, self._lr * 0.3, weight_decay=0.01)]
 
     def losses(self, draws: np.random.Generator) -> dict[str, Tensor]:
-        seen = int(len(self._numbers) * min(1.0, 0.15 + 2 * self.progress))
+        seen = int(len(self._numbers) * min(1.0, 0.1 + 2.5 * self.progress))
         numbers = [self._numbers[index] for index in draws.choice(seen, min(self._batch, seen), replace=False).tolist()]
         first = self._bank.first(numbers)
         if self.progress > _LIVE_FROM:

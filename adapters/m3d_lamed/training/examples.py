@@ -1,4 +1,4 @@
-"""Questions and answers on a training case: requests made by the benchmark's own tasks, answers as the model shall say."""
+"""Questions and answers on a training case: requests made by the benchmark's tasks, answers as the model shall say."""
 
 from __future__ import annotations
 

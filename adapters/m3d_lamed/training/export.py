@@ -49,5 +49,6 @@ def _save(tensors: dict[str, Tensor], fields: dict[str, Any], folder: Path) -> N
     }
     scratch = folder / f".{WEIGHTS}.part"
     save_file(halves, scratch, metadata={"format": "pt"})
+    scratch.chmod(0o644)
     scratch.replace(folder / WEIGHTS)
     (folder / "config.json").write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")

@@ -53,7 +53,7 @@ class JointStage(Stage):
             return _apart(language.losses(draws))
         rows = [row for _, several in volumes for row in several]
         vectors = language.seg_vectors(language.pack(volumes), rows)
-        assert vectors is not None
+        assert vectors is not None  # noqa: S101 - every example has rows
         with torch.no_grad():
             cells = self._segmentation.encode(images_of([language.pool[number] for number, _ in volumes]))
         place = torch.tensor([index for index, (_, several) in enumerate(volumes) for _ in several])

@@ -20,7 +20,7 @@ from .examples import Example, example_of
 from .loop import Stage
 from .masks import PromptTable
 from .optimiser import optimisers
-from .pool import Pool
+from .pool import CHUNK, Pool
 
 _REPORT_BATCHES = 0.16
 _QUESTIONS = 4
@@ -124,7 +124,7 @@ class LanguageStage(Stage):
     def number(self, preparation: str, draws: np.random.Generator) -> int:
         """A volume of this preparation, among those whose features are due."""
         # The features of further volumes are computed as training goes on.
-        seen = min(self._count, 600 + int(self._count * 2.5 * self.progress))
+        seen = min(self._count, CHUNK * (2 + int(self._count / CHUNK * 2 * self.progress)))
         places = [place for place, name in enumerate(PREPARATIONS) if name == preparation]
         return (
             int(draws.integers(seen // len(PREPARATIONS))) * len(PREPARATIONS)

@@ -88,7 +88,7 @@ def train(stage: Stage, budget: Budget, directory: Path, seed: int) -> None:
         for optimiser, rates in zip(optimisers, highest, strict=True):
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * factor
-        # Everything random in a step follows from its number, so that an interrupted training goes on as if it had not been.
+        # Everything random in a step follows from its number: an interrupted training goes on as if it had not been.
         torch.manual_seed(int(generator(seed, stage.name, "torch", str(step)).integers(2**31)))
         stage.progress = progress
         losses = stage.losses(generator(seed, stage.name, str(step)))

@@ -30,7 +30,7 @@ CONCEPTS: tuple[tuple[str, ...], ...] = tuple(dict.fromkeys(organs for organs in
 _RARELY_ASKED = (("liver",), CLASSES["lungs"])
 _SHIFT = 3
 _DENSE_ONLY, _FULL = 0.3, 0.8
-"""Until the first share of the training the encoder learns alone; from the second on, masks count at full resolution."""
+"""Until the first share of the training the encoder learns alone; from the second on, masks count at full size."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def asked_of(case: TrainingCase, draws: np.random.Generator, count: int) -> list
         rows = rows[:1] if told < 0.1 else rows[1:] if told < 0.25 else rows
         if mask.any():
             asked.append(Asked(rows, mask))
-    order = [index for index in draws.permutation(len(CONCEPTS)).tolist()]
+    order = draws.permutation(len(CONCEPTS)).tolist()
     for index in order:
         if len(asked) == count:
             break

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose update of each matrix is made orthogonal. ``lr``: the update's root mean square, as it nearly is in AdamW."""
+    """Momentum whose update of each matrix is made orthogonal. lr: the update's root mean square, as in AdamW."""
 
     def __init__(
         self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95, decay: float = 0.01

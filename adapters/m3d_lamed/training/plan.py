@@ -112,7 +112,7 @@ class Plan:
         # A copy: a tower that learns on must not change the features kept of it.
         frozen = TowerTask(VISION).tower
         frozen.load_state_dict(tower.state_dict())
-        return FeatureBank(frozen, self._pool)
+        return FeatureBank(frozen, self._pool, self._work / "features")
 
     def _load(self, module: nn.Module, name: str) -> None:
         module.load_state_dict(torch.load(self._work / f"{name}.pt", weights_only=True)["module"])

@@ -70,7 +70,7 @@ SIZES = len(KINDS) + 2
 
 
 def structures(case: TrainingCase) -> np.ndarray:
-    """Index into ``STRUCTURES`` of every cell of the grid ``FINE``; a cell with any voxel of a finding is the finding's."""
+    """Index into ``STRUCTURES`` of every cell of ``FINE``; a cell with any voxel of a finding is the finding's."""
     labels = case.case.labels
     table = _ORGAN_OF.copy()
     for index, finding in enumerate(case.facts.findings):

@@ -62,7 +62,7 @@ class TowerTask(nn.Module):
         self.whole = nn.Linear(config.width, len(PLANES) + len(SETTINGS) + len(COVERAGES) + FLAGS + SIZES)
 
     def losses(self, cases: Sequence[TrainingCase]) -> dict[str, Tensor]:
-        """dense: structure of every cell; pooled: structures of every image token; whole: facts, from the class token."""
+        """dense: structure of every cell; pooled: of every image token; the others: facts, from the class token."""
         tokens = self.tower(images_of(cases))
         grid = self.tower.config.grid
         by_token = structures_by_token(cases, grid)

@@ -63,7 +63,9 @@ def language_tokenizer(texts: Iterable[str]) -> Tokenizer:
     )
     numbers = [*fractions(), *map(str, range(LARGEST + 1))]
     vocabulary = list(dict.fromkeys([*_SPECIAL, *numbers, *sorted(words)]))
-    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(vocabulary)}, unk_token="<unk>"))
+    tokenizer = Tokenizer(
+        models.WordLevel({word: index for index, word in enumerate(vocabulary)}, unk_token=_SPECIAL[0])
+    )
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECE), "isolated")
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse()])
@@ -88,7 +90,9 @@ def bert_tokenizer(texts: Iterable[str]) -> Tokenizer:
         *sorted(words),
     ]
     vocabulary = list(dict.fromkeys(pieces))
-    tokenizer = Tokenizer(models.WordPiece({word: index for index, word in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordPiece({word: index for index, word in enumerate(vocabulary)}, unk_token=BERT_SPECIAL[1])
+    )
     tokenizer.normalizer, tokenizer.pre_tokenizer = normal, split
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.add_special_tokens(list(BERT_SPECIAL))
