@@ -49,6 +49,8 @@ def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
     assets = [path for path in (REPOSITORY / "bench" / "metrics" / "assets").iterdir() if path.is_file()]
     for asset in assets:
         assert f"m3dbench/metrics/assets/{asset.name}" in names
+    for weights in (REPOSITORY / "adapters").glob("*/tiny/*"):
+        assert f"m3dbench/adapters/{weights.parent.parent.name}/tiny/{weights.name}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
