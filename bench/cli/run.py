@@ -100,7 +100,7 @@ def run(
     3 nothing to score, 4 stopped before a limit on cost (resumable).
     """
     from m3dbench import registry
-    from m3dbench.cli.console import PLAIN, Bars, warn
+    from m3dbench.cli.console import PLAIN, Bars, show_warnings, warn
     from m3dbench.cli.console import out as console
     from m3dbench.cli.controls import compare_with_plain, moved_by
     from m3dbench.cli.forecast import forecast
@@ -111,6 +111,7 @@ def run(
     from m3dbench.runs.folder import RunFolder
     from m3dbench.runs.predict import PredictOptions
 
+    show_warnings()
     flags = {"device": device, "dtype": dtype, "download": download or None}
     adapter: Adapter = registry.create("adapters", model, model_options(model, model_option, flags))
     if batch_size is not None:
@@ -173,7 +174,8 @@ def run(
         warn(note)
     if skipped:
         by = model if control is None else f"{model} or control {control.value}"
-        console.print(f"Not supported by {by}: {', '.join(skipped)}", style="dim", highlight=False)
+        told = ", ".join(f"{name}{reason(adapter, name)}" for name in skipped)
+        console.print(f"Not supported by {by}: {told}", style="dim", highlight=False, soft_wrap=True)
     if checks := adapter.recorded().get("self_checks"):
         names = ", ".join(check["name"] for check in checks)
         console.print(f"Self-checks at the start, all passed: {names}", style="dim", highlight=False)
@@ -218,8 +220,14 @@ def choose_tasks(adapter: Adapter, wanted: str) -> tuple[list[str], list[str]]:
         registry.load("tasks", name)
         if name not in adapter.tasks:
             raise UserError(
-                f"{adapter.name} does not do {name!r}",
+                f"{adapter.name} does not do {name!r}{reason(adapter, name)}",
                 field="--task",
                 fix=f"it declares: {', '.join(sorted(adapter.tasks))}",
             )
     return names, []
+
+
+def reason(adapter: Adapter, task: str) -> str:
+    """In brackets, why an adapter does not do a task; empty where it does not say."""
+    told = adapter.lacks(task)
+    return f" ({told})" if told else ""

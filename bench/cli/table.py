@@ -133,6 +133,7 @@ def _notes(summary: TaskSummary) -> list[str]:
         notes.append(
             "Predictions: " + ", ".join(f"{count} {name}" for name, count in bad.items()) + " (each counts as worst)."
         )
+    notes += [f"{note}: {count:,} of {summary.samples:,} answers." for note, count in summary.notes.items()]
     ids = {name: count for name, count in summary.ids.items() if count}
     if ids:
         notes.append("Ids: " + ", ".join(f"{count} {name}" for name, count in ids.items()) + ".")

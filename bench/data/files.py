@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -104,6 +105,7 @@ class DataFiles:
     """The array files of one data root, with the last few volumes kept, since questions on one volume come in a row.
 
     ``change`` replaces the voxels of a volume, but not its grid, once it has passed the checks of loading.
+    Not for use by several threads; its own, of ``read_ahead``, read files and touch nothing else.
     """
 
     def __init__(self, root: Path, keep: int = 4, change: Change = lambda _, volume: volume) -> None:
@@ -112,13 +114,27 @@ class DataFiles:
         self._keep = keep
         self._volumes: OrderedDict[str, Volume] = OrderedDict()
         self._spacing: tuple[str, tuple[float, float, float] | None] | None = None
+        self._ahead: dict[str, Future[Volume]] = {}
+        self._readers: ThreadPoolExecutor | None = None
+
+    def keep_at_least(self, count: int) -> None:
+        """Keep this many volumes, if it were fewer: those of a whole batch."""
+        self._keep = max(self._keep, count)
+
+    def read_ahead(self, refs: Iterable[FileRef | None]) -> None:
+        """Read volumes in the background, kept beside the others until they are asked for; an error waits so too."""
+        for ref in refs:
+            if ref is not None and ref.path not in self._volumes and ref.path not in self._ahead:
+                self._readers = self._readers or ThreadPoolExecutor(2, thread_name_prefix="volumes")
+                self._ahead[ref.path] = self._readers.submit(load_volume, self.root, ref)
 
     def volume(self, ref: FileRef | None) -> Volume:
         """See ``load_volume``; the array is shared and read-only."""
         if ref is None:
             raise DataError("the sample names no volume", fix="give --data DIR")
         if ref.path not in self._volumes:
-            volume = self._change(ref, load_volume(self.root, ref))
+            ahead = self._ahead.pop(ref.path, None)
+            volume = self._change(ref, load_volume(self.root, ref) if ahead is None else ahead.result())
             volume.flags.writeable = False
             self._volumes[ref.path] = volume
             while len(self._volumes) > self._keep:

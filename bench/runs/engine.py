@@ -154,6 +154,7 @@ def run_task(
     run.record(task.name, known, status="running", folder=task.name, about=about)
     with progress.stage(f"{task.name}: predicting", manifest.samples) as advance:
         predict(task, adapter, manifest, seen, folder, settings.predict, advance)
+    known = replace(known, recorded={**recorded, "model": dict(adapter.recorded())})
     summary = score_task(task, manifest, files, folder, metrics, about, progress=progress)
     run.record(task.name, known, status="complete", folder=task.name, about=about)
     return summary
@@ -238,7 +239,12 @@ def score_task(
     progress = progress or Silent()
     with progress.stage(f"{task.name}: scoring", manifest.samples) as advance:
         tallies = score(manifest, prediction_of, task.answer, metrics, maker, folder.scores, advance)
-    statuses = Counter(str((rows.get(sample.id) or {"status": "missing"})["status"]) for sample in manifest)
+    statuses: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
+    for sample in manifest:
+        row = rows.get(sample.id) or {"status": "missing"}
+        statuses[str(row["status"])] += 1
+        notes.update(row.get("notes", ()))
     excluded = Counter(sample.excluded for sample in manifest if sample.excluded)
     rows.close()
     with progress.stage(f"{task.name}: intervals", None):
@@ -254,6 +260,7 @@ def score_task(
             cases=manifest.cases,
             primary=task.primary,
             predictions=count_statuses(statuses),
+            notes=dict(sorted(notes.items())),
             ids=dict(ids or {}),
             metrics=summarise(tallies, task.macro, _variants_of(manifest)),
             excluded=dict(sorted(excluded.items())),
@@ -313,4 +320,5 @@ def _context(
             revealed.update((sample.id, reveal(sample, seen)) for sample in manifest)
         return revealed[sample_id]
 
-    return Context(task.name, task.answer, settings.seed, train, known if adapter.reads_reference else None)
+    revealing = known if adapter.reads_reference else None
+    return Context(task.name, task.answer, settings.seed, train, revealing, settings.words.requests)

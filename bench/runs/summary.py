@@ -112,9 +112,8 @@ class TaskSummary:
     """Everything a leaderboard or a comparison reads of a task's run.
 
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. excluded: why ``corrected``
-    scoring leaves samples out -> how many.
-    predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. control: set where the
-    model was shown something else than the data; such values are no results.
+    scoring leaves samples out -> how many. control: set where the model was shown something else than the data; such
+    values are no results. notes: what the adapter noted of its answers ("no [SEG]") -> of how many.
     """
 
     task: str
@@ -132,6 +131,7 @@ class TaskSummary:
     metrics: tuple[MetricSummary, ...]
     excluded: Mapping[str, int] = field(default_factory=dict)
     control: ControlSummary | None = None
+    notes: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
