@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from m3dbench.adapter import Query
 from m3dbench.adapters.m3d_lamed.running import Runner
 from m3dbench.adapters.m3d_lamed.tokens import PromptTokens
-from m3dbench.adapters.m3d_lamed.wording import question
+from m3dbench.adapters.m3d_lamed.wording import words
 from m3dbench.data.prediction import Prediction
-from m3dbench.data.sample import AnswerKind, Request
+from m3dbench.data.sample import AnswerKind
 from m3dbench.metrics.absence import states_absence
 from m3dbench.metrics.box_convention import M3D
 from m3dbench.metrics.box_text import box_from_text
@@ -35,15 +35,15 @@ def predictions(
 
     Raises ValueError for a prompt that leaves no room for an answer, and for a volume with values outside 0..1.
     """
-    words = [_worded(query.request, runner, verbatim=verbatim) for query in queries]
-    prompts = [tokens.ids(text) for text in words]
+    texts = [words(query.request, runner.grid, verbatim=verbatim) for query in queries]
+    prompts = [tokens.ids(text) for text in texts]
     room = runner.model.config.language.max_position_embeddings - max_new_tokens
     if (longest := max(map(len, prompts))) > room:
         raise ValueError(f"the prompt has {longest} tokens, and the model takes {room} with an answer")
     volumes = [query.volume() for query in queries]
     answers = runner.answer(volumes, prompts, max_new_tokens, masks=kind == "mask")
     told = []
-    for query, text, ids, spoken in zip(queries, words, prompts, answers, strict=True):
+    for query, text, ids, spoken in zip(queries, texts, prompts, answers, strict=True):
         said = tokens.text(spoken.ids)
         notes = {
             NO_SEG: kind == "mask" and spoken.mask is None,
@@ -64,12 +64,6 @@ def predictions(
             )
         )
     return told
-
-
-def _worded(request: Request, runner: Runner, *, verbatim: bool) -> str:
-    """What follows a volume's placeholders: a report's sentence at once, anything else after a space."""
-    sentence = request.wording if verbatim else question(request, runner.grid)
-    return sentence if request.kind == "report" else f" {sentence}"
 
 
 def _box(said: str, query: Query, runner: Runner) -> Box | None:

@@ -39,6 +39,10 @@ class Kept(Generic[T]):
         self._kept.move_to_end(key)
         return self._kept[key]
 
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._kept.clear()
+
 
 def _shape(volume: npt.NDArray[np.float32]) -> bytes:
     return np.asarray(volume.shape[-3:], dtype="<u4").tobytes()

@@ -17,6 +17,7 @@ from m3dbench.adapters.m3d_lamed.adapter import M3DLaMed
 from m3dbench.adapters.m3d_lamed.answers import NO_SEG, RESIZED
 from m3dbench.adapters.m3d_lamed.published import BAD_MASKS, known_bad
 from m3dbench.adapters.m3d_lamed.running import Runner, Spoken
+from m3dbench.cli.run import choose_tasks
 from m3dbench.data.sample import AnswerKind, Request
 from m3dbench.errors import UserError
 from m3dbench.runs.engine import Settings, open_data, run_task
@@ -311,6 +312,9 @@ def test_retrieval_is_the_companions(random_lamed: Path, random_clip: Path) -> N
     assert len(alone.tasks) == 7
     assert alone.lacks("retrieval") == "its companion was left out"
     both = registry.create("adapters", "m3d-lamed", {"weights": str(random_lamed), "companion": str(random_clip)})
+    missing = registry.create("adapters", "m3d-lamed", {"weights": str(random_lamed)})
+    with pytest.raises(UserError, match=r"does not do 'retrieval' \(its companion m3d-clip is missing: .*M3D-CLIP"):
+        choose_tasks(missing, "retrieval")
     clip = registry.create("adapters", "m3d-clip", {"weights": str(random_clip)})
     assert both.tasks == alone.tasks | {"retrieval"}
     assert both.facts()["companion"] == {"model": "m3d-clip", **clip.facts()}

@@ -50,18 +50,6 @@ def test_every_task_runs_on_the_phantom(
     assert {"libraries", "golden prompt", "input", "image is seen", "decoding repeats", "mask"} <= set(checks)
 
 
-def test_a_missing_companion_is_told_of(m3dbench: Command, random_lamed: Path) -> None:
-    done = m3dbench("run", "--model", "m3d-lamed", "-o", f"weights={random_lamed}", "--task", "retrieval", code=2)
-    assert "m3d-lamed does not do 'retrieval'" in done.stderr
-    assert "GoodBaiBai88/M3D-CLIP" in done.stderr
-
-
-def test_no_weights_are_no_riddle(m3dbench: Command) -> None:
-    done = m3dbench("run", "--model", "m3d-lamed", "--task", "vqa_closed", code=2)
-    for told in ("GoodBaiBai88/M3D-LaMed-Phi-3-4B", "GB", "licence", "--download", "--model m3d-lamed-tiny"):
-        assert told in done.stderr
-
-
 def test_the_published_layout_runs(
     shared: Path,
     phantom: Path,

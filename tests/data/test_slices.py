@@ -111,4 +111,5 @@ def test_a_real_scan_has_contrast_in_every_plane(shared: Path) -> None:
         (whole,) = pictures(volume, Slices(axis=axis, count=6, size=96, montage=3))
         assert whole.shape == (2 * 96 + 4, 3 * 96 + 8)
         assert whole.std() > 50
-        assert 0.01 < (whole == 255).mean() < 0.2  # bone, and not the soft tissue
+        dark, bright = np.percentile(whole[whole > 10], (10, 90))
+        assert bright - dark > 45  # of which a window over all values leaves fewer

@@ -45,7 +45,7 @@ def test_each_volume_of_a_large_batch_is_read_once_and_ahead(
     folder.begin()
     run_task(registry.create("tasks", "report_generation"), Looker(), open_data(phantom), folder, Settings())
     assert len(read) == len({path for path, _ in read}) > 5
-    assert [ahead for _, ahead in read[5:]] == [True] * (len(read) - 5)
+    assert sum(not ahead for _, ahead in read) == 5, "only the first batch has to be waited for"
 
 
 def test_an_error_waits_until_the_volume_is_asked_for(tmp_path: Path) -> None:
