@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from m3dbench.cli import data_audit, data_check
 from m3dbench.cli.data_prepare import app as prepare
 
-app = typer.Typer(help="Make and convert data sets.", no_args_is_help=True)
+app = typer.Typer(help="Make, convert, check and audit data sets.", no_args_is_help=True)
 convert = typer.Typer(help="Convert public releases to the M3D layouts.", no_args_is_help=True)
 app.add_typer(convert, name="convert")
 app.add_typer(prepare, name="prepare")
+app.command("check")(data_check.check)
+app.command("audit")(data_audit.audit)
 
 
 @app.command()

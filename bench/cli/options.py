@@ -12,6 +12,7 @@ import typer
 from m3dbench.errors import UserError
 
 if TYPE_CHECKING:
+    from m3dbench.data.strata import Strata
     from m3dbench.task import Scoring
     from m3dbench.wording import Wordings
 
@@ -59,6 +60,10 @@ ControlOption = Annotated[
     ControlChoice | None,
     typer.Option(help="Show the model something else, and measure how far its values drop (docs/controls.md)."),
 ]
+StrataOption = Annotated[
+    Path | None,
+    typer.Option("--strata", metavar="FILE", help="Strata of samples or cases, as `m3dbench data audit` writes them."),
+]
 ScoringOption = Annotated[
     ScoringChoice, typer.Option(help="Scoring rules: what the paper means, what its scripts do, or both.")
 ]
@@ -104,6 +109,13 @@ def wordings(requests: RequestsChoice, templates: Path | None) -> Wordings:
             fix="git clone https://github.com/BAAI-DCAI/M3D, and give its folder as --templates",
         )
     return UpstreamWordings(read_checkout(templates))
+
+
+def strata_of(file: Path | None) -> Strata | None:
+    """The stratum file of --strata. Raises DataError when it cannot be used."""
+    from m3dbench.data.strata import read_strata
+
+    return read_strata(file) if file is not None else None
 
 
 def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, str]:

@@ -20,10 +20,12 @@ from m3dbench.cli.options import (
     ScoringChoice,
     ScoringOption,
     Seed,
+    StrataOption,
     TemplatesOption,
     key_values,
     metric_options,
     scorings,
+    strata_of,
     wordings,
 )
 from m3dbench.errors import ExitCode, UserError
@@ -65,6 +67,7 @@ def run(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Queries per batch, if the adapter takes several.")
     ] = None,
+    strata: StrataOption = None,
     scoring: ScoringOption = ScoringChoice.BOTH,
     metric: MetricNames = None,
     metric_option: MetricOptions = None,
@@ -117,6 +120,7 @@ def run(
         metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
         extra_metrics=tuple(metric or ()),
         control=control.value if control is not None else "",
+        strata=strata_of(strata),
         predict=PredictOptions(fail_fast=fail_fast, retry_errors=retry_errors),
     )
     with Bars() as bars:

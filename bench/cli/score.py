@@ -18,9 +18,11 @@ from m3dbench.cli.options import (
     ScoringChoice,
     ScoringOption,
     Seed,
+    StrataOption,
     TemplatesOption,
     metric_options,
     scorings,
+    strata_of,
     wordings,
 )
 
@@ -43,6 +45,7 @@ def score(
     requests: RequestsOption = RequestsChoice.DEFAULT,
     templates: TemplatesOption = None,
     prompt_variants: PromptVariants = 1,
+    strata: StrataOption = None,
     scoring: ScoringOption = ScoringChoice.BOTH,
     metric: MetricNames = None,
     metric_option: MetricOptions = None,
@@ -77,6 +80,7 @@ def score(
         scorings=scorings(scoring),
         metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
         extra_metrics=tuple(metric or ()),
+        strata=strata_of(strata),
     )
     answers = AnswerFile(file)
     job = FileJob(

@@ -15,6 +15,7 @@ from m3dbench.data.files import DataFiles
 from m3dbench.data.manifest import Manifest, parts_of, samples_of, write_manifest
 from m3dbench.data.prediction import StoredPrediction
 from m3dbench.data.sample import Sample
+from m3dbench.data.strata import Strata
 from m3dbench.data.variants import DIMENSION, variant_count
 from m3dbench.errors import ExitCode, UserError
 from m3dbench.metrics.core import Metric
@@ -26,6 +27,7 @@ from m3dbench.runs.gallery import Gallery
 from m3dbench.runs.journal import Rows
 from m3dbench.runs.pairs import PairMaker, stored_masks
 from m3dbench.runs.predict import PredictOptions, predict
+from m3dbench.runs.reasons import Reasons
 from m3dbench.runs.scoring import Metrics, score
 from m3dbench.runs.summary import ControlSummary, TaskSummary, count_statuses, summarise
 from m3dbench.task import SCORINGS, Asking, Scoring, Task
@@ -39,7 +41,8 @@ class Settings:
     split: test set by name. parts: sub-datasets, None for the task's default. limit: the first n samples.
     words: how samples are worded. variants: wordings a sample, of those that a task has.
     metric_options: metric entry point -> keyword options. extra_metrics: further names, judged under ``corrected``.
-    control: one of ``m3dbench.runs.control.CONTROLS``, empty for the plain run.
+    control: one of ``m3dbench.runs.control.CONTROLS``, empty for the plain run. strata: told of samples from outside;
+    they part the scores and touch no prediction.
     """
 
     split: str = "test"
@@ -52,6 +55,7 @@ class Settings:
     metric_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     extra_metrics: tuple[str, ...] = ()
     control: str = ""
+    strata: Strata | None = None
     predict: PredictOptions = field(default_factory=PredictOptions)
 
     def asked(self, parts: Collection[str] | None) -> dict[str, Any]:
@@ -127,6 +131,8 @@ def run_task(
     manifest = replace(draft, path=folder.manifest)
     draft.path.replace(manifest.path)
     try:
+        if settings.strata is not None:
+            settings.strata.refuse_foreign(manifest, task.name)
         seen = control.shown(settings.control, files, manifest, settings.seed)
         with progress.stage(f"{task.name}: preparing {adapter.name}", None):
             adapter.prepare(_context(task, adapter, source, settings, manifest, files, seen, ask, parts))
@@ -148,13 +154,15 @@ def run_task(
         task.name, task.version, manifest.comparable, manifest.information, metrics, settings.control
     )
     recorded = {"libraries": facts.libraries(), "model": dict(adapter.recorded())}
+    if settings.strata is not None:
+        recorded["strata"] = settings.strata.to_json()
     if left_out:
         recorded["templates_never_drawn"] = left_out
     known = facts.Facts(resume, comparable, recorded)
     run.record(task.name, known, status="running", folder=task.name, about=about)
     with progress.stage(f"{task.name}: predicting", manifest.samples) as advance:
         predict(task, adapter, manifest, seen, folder, settings.predict, advance)
-    summary = score_task(task, manifest, files, folder, metrics, about, progress=progress)
+    summary = score_task(task, manifest, files, folder, metrics, about, strata=settings.strata, progress=progress)
     run.record(task.name, known, status="complete", folder=task.name, about=about)
     return summary
 
@@ -169,6 +177,7 @@ def score_task(
     *,
     ids: Mapping[str, int] | None = None,
     pairs: PairMaker | None = None,
+    strata: Strata | None = None,
     progress: Progress | None = None,
 ) -> TaskSummary:
     """Score the journal of a task folder against its manifest; write ``scores.jsonl`` and ``summary.json``."""
@@ -187,8 +196,15 @@ def score_task(
     )
     progress = progress or Silent()
     with progress.stage(f"{task.name}: scoring", manifest.samples) as advance:
-        tallies = score(manifest, prediction_of, task.answer, metrics, maker, folder.scores, advance)
-    statuses = Counter(str((rows.get(sample.id) or {"status": "missing"})["status"]) for sample in manifest)
+        further = strata.of if strata is not None else lambda _: {}
+        tallies = score(manifest, prediction_of, task.answer, metrics, maker, folder.scores, advance, further)
+    statuses: Counter[str] = Counter()
+    reasons = Reasons()
+    for sample in manifest:
+        row = rows.get(sample.id) or {"status": "missing"}
+        statuses[str(row["status"])] += 1
+        if row.get("reason"):
+            reasons.add(row["reason"])
     excluded = Counter(sample.excluded for sample in manifest if sample.excluded)
     notes = Counter(sample.note for sample in manifest if sample.note)
     rows.close()
@@ -210,6 +226,8 @@ def score_task(
             excluded=dict(sorted(excluded.items())),
             repaired=dict(sorted(notes.items())),
             control=ControlSummary(str(about["control"])) if about.get("control") else None,
+            apart=strata.dimensions if strata is not None else (),
+            prediction_reasons=reasons.to_json(),
         )
     write_summary(folder, summary)
     return summary

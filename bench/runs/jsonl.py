@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from m3dbench.errors import DataError
+from m3dbench.data.tables import parse_line, read_lines
+
+parse = parse_line
 
 
 def line(row: Mapping[str, Any]) -> bytes:
@@ -21,22 +23,8 @@ def line(row: Mapping[str, Any]) -> bytes:
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of a JSON lines file. Raises DataError naming the line when one is not a JSON object."""
-    with path.open("rb") as stream:
-        for number, raw in enumerate(stream, 1):
-            if not raw.strip():
-                continue
-            yield parse(raw, path, number)
-
-
-def parse(raw: bytes, path: Path, number: int) -> dict[str, Any]:
-    """One line as an object."""
-    try:
-        row = json.loads(raw)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"is not valid JSON: {error}", file=path, record=f"line {number}") from error
-    if not isinstance(row, dict):
-        raise DataError("expected a JSON object", file=path, record=f"line {number}")
-    return row
+    for _, row in read_lines(path):
+        yield row
 
 
 def document(content: Mapping[str, Any]) -> bytes:

@@ -78,7 +78,11 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
         }
         comparable = facts.of_scores(task.name, task.version, manifest.comparable, manifest.information, metrics)
         resume = {"task": task.name, "task_version": task.version, "manifest": manifest.digest, "model": job.model}
-        known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": {}})
+        strata = settings.strata
+        apart = {"strata": strata.to_json()} if strata is not None else {}
+        known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": {}, **apart})
+        if strata is not None:
+            strata.refuse_foreign(manifest, task.name)
         run.record(task.name, known, status="running", folder=HERE, about=about)
         files = DataFiles(root)
         pairs = None if job.source is not None else _own_pairs(root, run.path)
@@ -91,6 +95,7 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
             about,
             ids=counts.to_json(),
             pairs=pairs,
+            strata=strata,
             progress=progress,
         )
         run.record(task.name, known, status="complete", folder=HERE, about=about)

@@ -113,8 +113,8 @@ class TaskSummary:
 
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. excluded: why ``corrected``
     scoring leaves samples out -> how many. repaired: what was repaired in the data, or is wrong with it -> samples.
-    control: set where the
-    model was shown something else than the data; such values are no results.
+    control: set where the model was shown something else than the data; such values are no results. apart: dimensions
+    of a stratum file. prediction_reasons: why predictions ended otherwise than ``ok`` -> how many.
     """
 
     task: str
@@ -133,6 +133,8 @@ class TaskSummary:
     excluded: Mapping[str, int] = field(default_factory=dict)
     repaired: Mapping[str, int] = field(default_factory=dict)
     control: ControlSummary | None = None
+    apart: tuple[str, ...] = ()
+    prediction_reasons: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -164,7 +166,7 @@ def _metric(tally: Tally, scoring: Scoring, macro: str, variants: str) -> Metric
         micro=_value(tally, tally.cells[OVERALL], resample=True),
         macro=_macro(tally, macro, dimensions[macro]) if macro in dimensions else None,
         strata=strata,
-        unscored_reasons=dict(sorted(tally.reasons.items())),
+        unscored_reasons=tally.reasons.to_json(),
         quirks=dict(sorted(tally.quirks.items())),
         spread=_spread(strata.get(variants, {})),
     )
