@@ -90,11 +90,13 @@ class OpenAIChat(Adapter):
         if self._how is not None:
             self.boxes = prompts.convention(self._how)  # type: ignore[misc]
         else:
-            self.tasks = TASKS - {"rec", "reg"}  # type: ignore[misc]
+            self.tasks = TASKS - {"rec", "reg"}
 
     def prepare(self, context: Context) -> None:
         self._answer = context.answer
-        kept = {} if context.folder is None else {name: context.folder / file for name, file in KEPT.items()}
+        kept: dict[str, Any] = (
+            {} if context.folder is None else {name: context.folder / file for name, file in KEPT.items()}
+        )
         self._client = connect(**self._connection, **kept, seed=context.seed)
 
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
