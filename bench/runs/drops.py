@@ -14,9 +14,9 @@ from m3dbench.errors import UserError
 from m3dbench.metrics.core import FloatArray, Metric, Statistics
 from m3dbench.runs import jsonl
 from m3dbench.runs.control import PERMUTE_CHOICES
-from m3dbench.runs.engine import write_summary
 from m3dbench.runs.folder import RunFolder, TaskFolder
 from m3dbench.runs.paired_scores import Key, statistics
+from m3dbench.runs.score_task import write_summary
 from m3dbench.runs.scoring import Metrics
 from m3dbench.runs.summary import SEED, ControlSummary, Drop, TaskSummary
 from m3dbench.stats.paired import paired_difference

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,26 +9,21 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from m3dbench import registry
-from m3dbench.adapter import Adapter, Context, Known, Query
+from m3dbench.adapter import Adapter, Query
 from m3dbench.data.dataset import DataRoot, DataSource
 from m3dbench.data.files import DataFiles
 from m3dbench.data.manifest import Manifest, parts_of, samples_of, write_manifest
-from m3dbench.data.sample import Sample
 from m3dbench.data.strata import Strata
-from m3dbench.data.variants import dimension_of, variant_count
-from m3dbench.errors import ExitCode, UserError
+from m3dbench.data.variants import variant_count
+from m3dbench.errors import UserError
 from m3dbench.metrics.core import Metric
-from m3dbench.metrics.pairs import DEFAULT_GRID
 from m3dbench.progress import Progress, Silent
-from m3dbench.runs import control, facts, jsonl
-from m3dbench.runs.folder import SCHEMA, RunFolder, TaskFolder
-from m3dbench.runs.gallery import Gallery
-from m3dbench.runs.journal import Rows, predictions
-from m3dbench.runs.pairs import PairMaker, stored_masks
+from m3dbench.runs import control, facts
+from m3dbench.runs.context import context_of
+from m3dbench.runs.folder import RunFolder, TaskFolder
 from m3dbench.runs.predict import PredictOptions, predict, query_of
-from m3dbench.runs.reasons import Reasons
-from m3dbench.runs.scoring import Metrics, score
-from m3dbench.runs.summary import ControlSummary, TaskSummary, count_statuses, summarise
+from m3dbench.runs.score_task import score_task
+from m3dbench.runs.summary import TaskSummary
 from m3dbench.task import SCORINGS, Asking, Scoring, Task
 from m3dbench.wording import Wordings
 
@@ -133,7 +127,7 @@ def run_task(
             settings.strata.refuse_foreign(manifest, task.name)
         seen = control.shown(settings.control, files, manifest, settings.seed)
         with progress.stage(f"{task.name}: preparing {adapter.name}", None):
-            context = _context(task, adapter, source, settings, manifest, files, seen, ask, parts)
+            context = context_of(task, adapter, source, settings, manifest, files, seen, ask, parts)
             adapter.prepare(replace(context, folder=folder.path))
     except UserError:
         if earlier is None:
@@ -195,7 +189,7 @@ def estimate_task(
     with TemporaryDirectory() as place:
         manifest = _test_set(task, source, settings, ask, parts, Path(place) / "manifest.jsonl", progress)
         seen = control.shown(settings.control, files, manifest, settings.seed)
-        adapter.prepare(_context(task, adapter, source, settings, manifest, files, seen, ask, parts))
+        adapter.prepare(context_of(task, adapter, source, settings, manifest, files, seen, ask, parts))
         with progress.stage(f"{task.name}: estimating", manifest.samples) as advance:
 
             def queries() -> Iterator[Query]:
@@ -223,118 +217,3 @@ def _test_set(
         questions = control.asked(settings.control, source, settings.seed)
         samples = samples_of(task, questions, settings.split, ask, parts, variants)
         return write_manifest(samples, path, limit=limit, advance=lambda _: advance(1))
-
-
-def score_task(
-    task: Task[Any],
-    manifest: Manifest,
-    files: DataFiles,
-    folder: TaskFolder,
-    metrics: Metrics,
-    about: Mapping[str, Any],
-    *,
-    ids: Mapping[str, int] | None = None,
-    pairs: PairMaker | None = None,
-    strata: Strata | None = None,
-    progress: Progress | None = None,
-) -> TaskSummary:
-    """Score the journal of a task folder against its manifest; write ``scores.jsonl`` and ``summary.json``."""
-    rows = Rows(folder.predictions)
-    prediction_of = predictions(rows)
-    maker = pairs or PairMaker(
-        reference_mask=files.mask,
-        predicted_mask=stored_masks(folder.path),
-        grid=lambda sample: files.grid(sample.volume) or DEFAULT_GRID,
-        spacing=lambda sample: files.spacing(sample.volume),
-        gallery=Gallery(manifest, prediction_of, folder.embeddings).pair,
-    )
-    progress = progress or Silent()
-    with progress.stage(f"{task.name}: scoring", manifest.samples) as advance:
-        further = strata.of if strata is not None else lambda _: {}
-        tallies = score(manifest, prediction_of, task.answer, metrics, maker, folder.scores, advance, further)
-    statuses: Counter[str] = Counter()
-    answers: Counter[str] = Counter()
-    reasons = Reasons()
-    for sample in manifest:
-        row = rows.get(sample.id) or {"status": "missing"}
-        statuses[str(row["status"])] += 1
-        answers.update(row.get("notes", ()))
-        if row.get("reason"):
-            reasons.add(row["reason"])
-    excluded = Counter(sample.excluded for sample in manifest if sample.excluded)
-    repaired = Counter(sample.note for sample in manifest if sample.note)
-    rows.close()
-    with progress.stage(f"{task.name}: intervals", None):
-        summary = TaskSummary(
-            task=task.name,
-            version=task.version,
-            title=task.title,
-            model=str(about["model"]),
-            role=str(about["role"]),
-            test_set=str(about["test_set"]),
-            data=str(about["data"]),
-            samples=manifest.samples,
-            cases=manifest.cases,
-            primary=task.primary,
-            predictions=count_statuses(statuses),
-            notes=dict(sorted(answers.items())),
-            ids=dict(ids or {}),
-            metrics=summarise(tallies, task.macro, dimension_of(manifest)),
-            excluded=dict(sorted(excluded.items())),
-            repaired=dict(sorted(repaired.items())),
-            control=ControlSummary(str(about["control"])) if about.get("control") else None,
-            splits=about.get("splits", {}),
-            apart=strata.dimensions if strata is not None else (),
-            prediction_reasons=reasons.to_json(),
-        )
-    write_summary(folder, summary)
-    return summary
-
-
-def write_summary(folder: TaskFolder, summary: TaskSummary) -> None:
-    """Replace a task's ``summary.json``, atomically."""
-    jsonl.write_document(folder.summary, {"schema": SCHEMA, "tasks": {summary.task: summary.to_json()}})
-
-
-def _context(
-    task: Task[Any],
-    adapter: Adapter,
-    source: DataSource,
-    settings: Settings,
-    manifest: Manifest,
-    files: DataFiles,
-    seen: DataFiles,
-    ask: Asking,
-    parts: Collection[str] | None,
-) -> Context:
-    """``files`` are the train split's, ``seen`` the test set's as a control shows them."""
-
-    def reveal(sample: Sample, files: DataFiles) -> Known:
-        return Known(
-            sample.reference,
-            mask=lambda: files.mask(sample.reference.mask),
-            volume=lambda: files.volume(sample.volume),
-        )
-
-    def train() -> Iterator[tuple[Sample, Known]]:
-        empty = True
-        for sample in samples_of(task, source, "train", ask, parts):
-            empty = False
-            yield sample, reveal(sample, files)
-        if empty:
-            raise UserError(
-                f"{adapter.name} learns from a train split, and the data has none for {task.name}",
-                file=source.root.path,
-                fix="choose another model, or data with a train split",
-                code=ExitCode.NOTHING_TO_SCORE,
-            )
-
-    revealed: dict[str, Known] = {}
-
-    def known(sample_id: str) -> Known:
-        if not revealed:
-            revealed.update((sample.id, reveal(sample, seen)) for sample in manifest)
-        return revealed[sample_id]
-
-    revealing = known if adapter.reads_reference else None
-    return Context(task.name, task.answer, settings.seed, train, revealing, settings.words.requests)

@@ -17,10 +17,11 @@ from m3dbench.metrics.box_convention import BoxConvention
 from m3dbench.metrics.pairs import DEFAULT_GRID
 from m3dbench.progress import Progress
 from m3dbench.runs import facts, lock
-from m3dbench.runs.engine import Settings, make_metrics, score_task
+from m3dbench.runs.engine import Settings, make_metrics
 from m3dbench.runs.folder import RunFolder, TaskFolder
 from m3dbench.runs.from_file import Counts, Grid, journal_answers, rows_as_samples
 from m3dbench.runs.pairs import PairMaker, stored_masks
+from m3dbench.runs.score_task import score_task
 from m3dbench.runs.summary import TaskSummary
 from m3dbench.task import Asking, Task
 
