@@ -3,8 +3,8 @@
     python benchmarks/image_features.py [--full-size] [--threads N]
 
 Prints CPU seconds with the features kept and computed anew for every question, and their ratio. Weights are random; the
-towers are those of the phantom's grid, or with --full-size the published ones (32x256x256, 12 blocks, width 768), beside
-a language model of 2 layers: with a real one the saving is the same number of seconds and a smaller ratio.
+towers are those of a toy on the phantom's grid, or with --full-size the published ones (32x256x256, 12 blocks, width
+768), beside a language model of 2 layers: with a real one the seconds saved are the same and the ratio is smaller.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class OpenAIChat(Adapter):
         if self._how is not None:
             self.boxes = prompts.convention(self._how)  # type: ignore[misc]
         else:
-            self.tasks = TASKS - {"rec", "reg"}  # type: ignore[misc]
+            self.tasks = TASKS - {"rec", "reg"}
 
     def prepare(self, context: Context) -> None:
         self._answer = context.answer
