@@ -117,7 +117,7 @@ def test_logits_answers_and_masks_do_not_depend_on_the_batch(lamed: M3DLaMed, ru
 def test_the_reference_does_not_depend_on_the_batch(name: str, tolerance: float, shared: Path) -> None:
     """Both language models with the parity folders' weights and recorded image features, the towers left out.
 
-    One row of Phi-3's lm_head was solved for and amplifies rounding: its states tell more than its logits.
+    One row of lm_head was solved for and amplifies rounding, most in Phi-3: the states tell more than the logits.
     """
     from published_folder import weights_module
 
@@ -147,7 +147,7 @@ def test_the_reference_does_not_depend_on_the_batch(name: str, tolerance: float,
                 batch = slice(start, start + size)
                 logits, states = (out[:, -1] for out in model(features[batch], prompts[batch]))
                 expected = [torch.stack(part) for part in zip(*alone[batch], strict=True)]
-                torch.testing.assert_close(logits, expected[0], atol=tolerance, rtol=0)
+                torch.testing.assert_close(logits, expected[0], atol=tolerance, rtol=1e-5)
                 torch.testing.assert_close(states, expected[1], atol=1e-5, rtol=0)
                 assert [one.ids for one in model.generate(features[batch], prompts[batch], 12)] == spoken[batch]
     for case in (0, 1, 2):
