@@ -18,6 +18,8 @@ from m3dbench.stats.multiplicity import holm
 
 Summaries = Mapping[str, Mapping[str, Any]]
 Claim = tuple[str, str]
+NO_SEG = "no [SEG]"
+"""The note of a segmentation answer without a mask token."""
 
 
 def level(rules: GateRules) -> float:
@@ -108,7 +110,8 @@ def _rate_checks(task: TaskComparison, rule: TaskRules, summary: Mapping[str, An
             of, name = micro["n_planned"], f"{item['metric']} unscored rate"
             checks.append(_at_most(task.task, name, micro["n_unscored"], of, rule.max_unscored_rate))
     if rule.max_no_seg_rate is not None:
-        checks.append(_at_most(task.task, "no-[SEG] rate", counts.get("no_seg", 0), planned, rule.max_no_seg_rate))
+        silent = summary.get("notes", {}).get(NO_SEG, 0)
+        checks.append(_at_most(task.task, "no-[SEG] rate", silent, planned, rule.max_no_seg_rate))
     for name in rule.metrics:
         found = task.metric(name)
         if found is not None:
