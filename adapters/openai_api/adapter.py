@@ -94,7 +94,9 @@ class OpenAIChat(Adapter):
 
     def prepare(self, context: Context) -> None:
         self._answer = context.answer
-        kept = {} if context.folder is None else {name: context.folder / file for name, file in KEPT.items()}
+        kept: dict[str, Any] = (
+            {} if context.folder is None else {name: context.folder / file for name, file in KEPT.items()}
+        )
         self._client = connect(**self._connection, **kept, seed=context.seed)
 
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
