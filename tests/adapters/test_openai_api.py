@@ -139,7 +139,7 @@ def test_every_declared_task_runs_and_the_key_is_nowhere(
     call = ["run", "--model", "openai", "--data", phantom, "--out", tmp_path / "run", "--limit", "4"]
     call += ["-o", "model=m", "-o", f"base_url={server.url}", "-o", "slices=2", "-o", "size=0"]
     prices = ["-o", "price_in=1000", "-o", "price_out=1000"]
-    monkeypatch.setitem(environment, "OPENAI_API_KEY", "sk-wrong")
+    monkeypatch.setitem(environment, "OPENAI_API_KEY", "sk-wrong-9876543210")
     denied = m3dbench(*call, "--task", "vqa_open", code=2)
     assert "OPENAI_API_KEY" in denied.stderr
     monkeypatch.setitem(environment, "OPENAI_API_KEY", "sk-secret-0123456789")
@@ -159,6 +159,6 @@ def test_every_declared_task_runs_and_the_key_is_nowhere(
     assert {row["status"] for row in rows} <= {"ok", "refused"}
     seen = [denied.stdout + denied.stderr, done.stdout + done.stderr]
     seen += [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
-    assert not [text for text in seen if "sk-secret" in text or "sk-wrong" in text]
+    assert not [text for text in seen if "sk-secret" in text or "sk-wrong-9876543210" in text]
     undeclared = m3dbench(*call, "--task", "seg_semantic", code=2)
     assert "rec, reg, report_generation, vqa_closed, vqa_open" in undeclared.stderr
