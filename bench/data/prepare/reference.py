@@ -107,7 +107,9 @@ def percentile_scaled(volume: npt.NDArray[np.float64]) -> tuple[FloatArray, tupl
     from monai.transforms.utils_pytorch_numpy_unification import percentile
 
     tensor = torch.from_numpy(volume)
-    low, high = (percentile(tensor, q) for q in PERCENTILES)
+    # In the order of memory, whatever the axes: percentiles do not depend on it, and a copy is saved.
+    flat = torch.from_numpy(volume.ravel(order="K"))
+    low, high = (percentile(flat, q) for q in PERCENTILES)
     scale = found.ScaleIntensityRange(a_min=low, a_max=high, b_min=0.0, b_max=1.0, clip=True)
     scaled = np.empty(volume.shape, dtype=np.float32)
     for index in range(volume.shape[1]):
