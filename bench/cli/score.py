@@ -19,9 +19,11 @@ from m3dbench.cli.options import (
     ScoringChoice,
     ScoringOption,
     Seed,
+    StrataOption,
     TemplatesOption,
     metric_options,
     scorings,
+    strata_of,
     wordings,
 )
 
@@ -44,6 +46,7 @@ def score(
     requests: RequestsOption = RequestsChoice.DEFAULT,
     templates: TemplatesOption = None,
     prompt_variants: PromptVariants = 1,
+    strata: StrataOption = None,
     scoring: ScoringOption = ScoringChoice.BOTH,
     metric: MetricNames = None,
     metric_option: MetricOptions = None,
@@ -86,6 +89,7 @@ def score(
         scorings=scorings(scoring),
         metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
         extra_metrics=tuple(metric or ()),
+        strata=strata_of(strata),
     )
     asked = judge_options(judge_model, base_url, judge_option, rubric=rubric) if judge else None
     ready(asked, [registry.create("tasks", task)])

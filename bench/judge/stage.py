@@ -121,7 +121,7 @@ def _about(record: Record, tallies: Mapping[Scoring, list[Tally]], files: JudgeF
     unscored = cell.counts["unscored"]
     rate = unscored / cell.planned if cell.planned else 0.0
     failures: dict[str, int] = {}
-    for reason, count in tally.reasons.items():
+    for reason, count in tally.reasons.to_json().items():
         failure = reason.partition(":")[0]
         failures[failure] = failures.get(failure, 0) + count
     used = usage(files.journal, judge.digest(rubric))

@@ -146,12 +146,17 @@ class RunFolder:
         with (self.path / "sessions.jsonl").open("ab") as stream:
             stream.write(jsonl.line({"started": now, **row}))
 
-    def merge_summaries(self) -> dict[str, Any]:
-        """Write the top ``summary.json`` from those of the tasks and return it."""
-        merged: dict[str, Any] = {"schema": SCHEMA, "tasks": {}}
+    def summaries(self) -> dict[str, dict[str, Any]]:
+        """Task -> its summary, of the tasks that are finished."""
+        found: dict[str, dict[str, Any]] = {}
         for name in self.tasks():
             path = self.task(name).summary
             if path.exists():
-                merged["tasks"].update(json.loads(path.read_text(encoding="utf-8"))["tasks"])
+                found.update(json.loads(path.read_text(encoding="utf-8"))["tasks"])
+        return found
+
+    def merge_summaries(self) -> dict[str, Any]:
+        """Write the top ``summary.json`` from those of the tasks and return it."""
+        merged: dict[str, Any] = {"schema": SCHEMA, "tasks": self.summaries()}
         jsonl.write_document(self.path / "summary.json", merged)
         return merged

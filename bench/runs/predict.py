@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice, pairwise
 from typing import Any
 
 from m3dbench.adapter import Adapter, Query
@@ -23,6 +23,8 @@ from m3dbench.runs.folder import TaskFolder
 from m3dbench.runs.journal import Journal, drop, mend
 from m3dbench.task import Task
 
+Batch = list[tuple[int, Sample]]
+"""Samples with their places in the manifest."""
 Answered = tuple[int, Sample, Prediction, float]
 """A sample's place in the manifest, the sample, its answer, and the seconds that it took."""
 
@@ -75,9 +77,12 @@ def _answers(adapter: Adapter, manifest: Manifest, files: DataFiles, done: Colle
 
 def _batched(adapter: Adapter, manifest: Manifest, files: DataFiles, done: Collection[str]) -> Iterator[Answered]:
     """Batches have fixed members whatever was answered before, so a resumed run gives what an undisturbed one gives."""
-    for batch in _batches(manifest, adapter.batch_size):
-        if all(sample.id in done for _, sample in batch):
-            continue
+    batches = _batches(manifest, adapter.batch_size)
+    left = (batch for batch in batches if any(sample.id not in done for _, sample in batch))
+    files.keep_at_least(adapter.batch_size)
+    for batch, following in _with_next(left):
+        if adapter.looks:
+            files.read_ahead(sample.volume for _, sample in following)
         began = time.perf_counter()
         answers = _answer(adapter, [sample for _, sample in batch], files)
         seconds = (time.perf_counter() - began) / len(batch)
@@ -86,10 +91,15 @@ def _batched(adapter: Adapter, manifest: Manifest, files: DataFiles, done: Colle
                 yield index, sample, answer, seconds
 
 
-def _batches(samples: Iterable[Sample], size: int) -> Iterator[list[tuple[int, Sample]]]:
+def _batches(samples: Iterable[Sample], size: int) -> Iterator[Batch]:
     numbered = iter(enumerate(samples))
     while batch := list(islice(numbered, size)):
         yield batch
+
+
+def _with_next(batches: Iterable[Batch]) -> Iterator[tuple[Batch, Batch]]:
+    """Each batch with the one after it, empty after the last."""
+    return pairwise(chain(batches, [[]]))
 
 
 def _answer(adapter: Adapter, samples: Sequence[Sample], files: DataFiles) -> list[Prediction]:

@@ -136,9 +136,11 @@ class TaskSummary:
     """Everything a leaderboard or a comparison reads of a task's run.
 
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. excluded: why ``corrected``
-    scoring leaves samples out -> how many.
-    predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. control: set where the
-    model was shown something else than the data; such values are no results.
+    scoring leaves samples out -> how many. repaired: what was repaired in the data, or is wrong with it -> samples.
+    control: set where the model was shown something else than the data; such values are no results. splits:
+    sub-dataset -> how its split was made, where that is not as released. apart: dimensions of a stratum file.
+    prediction_reasons: why predictions ended otherwise than ``ok`` -> how many. notes: what the adapter noted of its
+    answers ("no [SEG]") -> of how many.
     """
 
     task: str
@@ -155,7 +157,12 @@ class TaskSummary:
     ids: Mapping[str, int]
     metrics: tuple[MetricSummary, ...]
     excluded: Mapping[str, int] = field(default_factory=dict)
+    repaired: Mapping[str, int] = field(default_factory=dict)
     control: ControlSummary | None = None
+    splits: Mapping[str, str] = field(default_factory=dict)
+    apart: tuple[str, ...] = ()
+    prediction_reasons: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
     judges: tuple[JudgeSummary, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -188,7 +195,7 @@ def _metric(tally: Tally, scoring: Scoring, macro: str, variants: str) -> Metric
         micro=_value(tally, tally.cells[OVERALL], resample=True),
         macro=_macro(tally, macro, dimensions[macro]) if macro in dimensions else None,
         strata=strata,
-        unscored_reasons=dict(sorted(tally.reasons.items())),
+        unscored_reasons=tally.reasons.to_json(),
         quirks=dict(sorted(tally.quirks.items())),
         spread=_spread(strata.get(variants, {})),
     )

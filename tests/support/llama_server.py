@@ -14,6 +14,8 @@ options.port = 0
 options.n_ctx = 2048
 options.n_parallel = 1
 options.warmup = False
+for threads in (options.cpuparams, options.cpuparams_batch):
+    threads.n_threads = 1  # several of them wait for each other spinning, which a busy machine makes endless
 server = xllamacpp.Server(options)
 temporary = Path(place + ".tmp")
 temporary.write_text(server.listening_address)

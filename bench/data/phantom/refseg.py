@@ -68,7 +68,8 @@ def describe(finding: Finding) -> str:
     return f"{finding.kind.capitalize()} of {finding.size_mm} mm in the {finding.place}: {_WHY[finding.kind]}"
 
 
-def _rows(name: str, case: Case, seed: int) -> list[Row]:
+def referring_rows(name: str, case: Case, seed: int) -> list[Row]:
+    """The rows of a case: each finding asked for by description and by reasoning."""
     draws = Draws(seed, f"RefSeg/{name}", "referring")
     rows: list[Row] = []
     for index, finding in enumerate(case.facts.findings):
@@ -109,7 +110,7 @@ def write_refseg(files: Files, sizes: Sizes, seed: int, grid: Grid, step: Callab
         geometry = geometry_of(case, box, resample.whole_window(case.hu), order=(0, 2, 1))
         files.json(f"{ROOT}/{name}/{FILE_NAME}", to_json(geometry))
         files.json(f"{ROOT}/{name}/text.json", {str(i + 1): describe(f) for i, f in enumerate(case.facts.findings)})
-        tables[split] += _rows(name, case, seed)
+        tables[split] += referring_rows(name, case, seed)
         step()
     for table, rows in (*tables.items(), ("all", tables["train"] + tables["test"])):
         files.table(f"{TABLES}/M3D_RefSeg_{table}.csv", COLUMNS, rows)

@@ -1,0 +1,1 @@
+"""M3D-CLIP: image-text retrieval."""

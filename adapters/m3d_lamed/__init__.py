@@ -1,0 +1,1 @@
+"""M3D-LaMed: a 3D medical multimodal language model."""

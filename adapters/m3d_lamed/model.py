@@ -1,0 +1,153 @@
+"""M3D-LaMed (arXiv 2404.00578, section 4.2): vision tower, spatial pooling projector, language model, mask decoder.
+
+Sequences of a batch are left-padded and masked, so that an answer does not depend on what else is in its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import LlamaConfig, LlamaForCausalLM, Phi3ForCausalLM
+
+from m3dbench.adapters.m3d_lamed.config import LaMedConfig
+from m3dbench.adapters.nets.segvol import UNUSED as SEGVOL_UNUSED
+from m3dbench.adapters.nets.segvol import SegVol
+from m3dbench.adapters.nets.vit3d import ViT3D
+
+PREFIXES = {
+    "model.vision_tower.vision_tower.": "vision_tower.",
+    "model.mm_projector.projector.": "projector.",
+    "model.seg_module.": "segmentation.",
+    "model.seg_projector.": "seg_projector.",
+    "model.": "language.model.",
+    "lm_head.": "language.lm_head.",
+}
+"""Prefixes of a published checkpoint's tensor names, and ours; the first that fits counts."""
+UNUSED = tuple(r"segmentation\." + pattern for pattern in SEGVOL_UNUSED)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """New token ids of one answer, up to and without the end token, and for ``[SEG]`` the mask's text vector.
+
+    seg: (width,), None where the answer has no ``[SEG]`` after its first token.
+    """
+
+    ids: tuple[int, ...]
+    seg: Tensor | None
+
+
+class LaMed(nn.Module):
+    def __init__(self, config: LaMedConfig) -> None:
+        super().__init__()
+        self.config = config
+        hidden, width = config.language.hidden_size, config.vision.width
+        causal: Any = LlamaForCausalLM if isinstance(config.language, LlamaConfig) else Phi3ForCausalLM
+        self.language = causal(config.language)
+        self.vision_tower = ViT3D(config.vision)
+        layers: list[nn.Module] = [nn.Linear(width, hidden)]
+        for _ in range(config.projector_layers - 1):
+            layers += [nn.GELU(), nn.Linear(hidden, hidden)]
+        self.projector = nn.Sequential(*layers)
+        self.seg_projector = nn.Sequential(
+            nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, config.segmentation.encoder.width), nn.Dropout(0.1)
+        )
+        self.segmentation = SegVol(config.segmentation)
+
+    def image_features(self, images: Tensor) -> Tensor:
+        """Images (B, 1, D, H, W), 0..1 -> (B, image_tokens, hidden)."""
+        patches = self.vision_tower(images)[:, 1:]
+        cells = patches.transpose(1, 2).unflatten(2, self.config.vision.grid)
+        # CPUs have no half-precision kernel for this pooling
+        pooled = functional.avg_pool3d(cells.float(), self.config.pooling).to(cells.dtype)
+        projected: Tensor = self.projector(pooled.flatten(2).transpose(1, 2))
+        return projected
+
+    def embed(self, features: Tensor, ids: Tensor) -> Tensor:
+        """A volume's vectors at positions 1..image_tokens of its prompt: (image_tokens, hidden), (L,) -> (L, hidden).
+
+        By position, as the model was trained: whatever tokens stand there are replaced.
+        """
+        words = self.language.get_input_embeddings()(ids)
+        return torch.cat([words[:1], features, words[1 + len(features) :]])
+
+    def batch(self, features: Sequence[Tensor], prompts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Left-padded embeddings (B, L, hidden) and attention mask (B, L) of prompts (L_i,), each with its volume's."""
+        rows = [self.embed(image, ids) for image, ids in zip(features, prompts, strict=True)]
+        longest = max(len(row) for row in rows)
+        embedded = torch.stack([functional.pad(row, (0, 0, longest - len(row), 0)) for row in rows])
+        mask = torch.zeros(embedded.shape[:2], dtype=torch.long, device=embedded.device)
+        for index, row in enumerate(rows):
+            mask[index, longest - len(row) :] = 1
+        return embedded, mask
+
+    def forward(self, features: Sequence[Tensor], prompts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits (B, L, vocabulary) and final-normed states (B, L, hidden) of a left-padded batch."""
+        embedded, mask = self.batch(features, prompts)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        out = self.language.model(inputs_embeds=embedded, attention_mask=mask, position_ids=positions)
+        return self.language.lm_head(out.last_hidden_state), out.last_hidden_state
+
+    @torch.inference_mode()
+    def generate(self, features: Sequence[Tensor], prompts: Sequence[Tensor], max_new_tokens: int) -> list[Generated]:
+        """Greedy answers to a batch of prompts, each with its volume's vectors (image_tokens, hidden)."""
+        embedded, mask = self.batch(features, prompts)
+        with self._last_states() as states:
+            ids = self.language.generate(
+                inputs_embeds=embedded,
+                attention_mask=mask,
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                pad_token_id=self._end_tokens()[0],
+                eos_token_id=self._end_tokens(),
+                use_cache=True,
+            )
+        return [
+            self._generated(row.tolist(), torch.stack([state[index] for state in states]))
+            for index, row in enumerate(ids)
+        ]
+
+    def mask_logits(self, cells: Tensor, seg: Tensor) -> Tensor:
+        """Image cells (B, N, width) and text vectors (B, width) -> (B, 1, D, H, W); mask = logits > 0."""
+        return self.segmentation.decode(cells, seg)
+
+    def _generated(self, ids: list[int], states: Tensor) -> Generated:
+        ends = self._end_tokens()
+        length = next((step for step, token in enumerate(ids) if token in ends), len(ids))
+        # the state that predicted [SEG] speaks for it; the published model never looks at the first token
+        steps = [step for step in range(1, length) if ids[step] == self.config.seg_token]
+        seg = self.seg_projector(states[steps].mean(0)) if steps else None
+        return Generated(tuple(ids[:length]), seg)
+
+    def _end_tokens(self) -> list[int]:
+        end: Any = self.config.language.eos_token_id
+        return list(end) if isinstance(end, list | tuple) else [int(end)]
+
+    @contextmanager
+    def _last_states(self) -> Iterator[list[Tensor]]:
+        """The final-normed state of the last position at every step of a generation, (B, hidden) each."""
+        states: list[Tensor] = []
+
+        def keep(module: nn.Module, given: tuple[Tensor, ...], normed: Tensor) -> None:
+            states.append(normed[:, -1])
+
+        hook = self.language.model.norm.register_forward_hook(keep)
+        try:
+            yield states
+        finally:
+            hook.remove()
+
+
+def rename(name: str) -> str:
+    """Our name of a published checkpoint's tensor."""
+    for theirs, ours in PREFIXES.items():
+        if name.startswith(theirs):
+            return ours + name.removeprefix(theirs)
+    return name

@@ -1,0 +1,1 @@
+"""Network parts that several models share: the 3D vision transformer and SegVol's mask decoder."""
