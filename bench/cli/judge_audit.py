@@ -35,6 +35,7 @@ def audit_judge(
     task: Annotated[str, typer.Option(help="The task of --run.")] = "report_generation",
     cases: Annotated[int, typer.Option(min=2, help="At most so many cases.")] = 12,
     repeats: Annotated[int, typer.Option(min=2, help="How often the same pair is asked.")] = 3,
+    attacked: Annotated[int, typer.Option(min=1, help="To how many cases every attack is applied.")] = 4,
     humans: Annotated[
         Path | None,
         typer.Option("--humans", help="People's scores: a CSV of reference, prediction, score[, question, case]."),
@@ -55,7 +56,7 @@ def audit_judge(
     from m3dbench.judge.audit import REPLIES, AuditPlan, audit, cases_of_run
     from m3dbench.judge.estimates import audit_estimate
     from m3dbench.judge.material import shipped_cases
-    from m3dbench.judge.probes import read_ratings
+    from m3dbench.judge.probes import Amount, read_ratings
     from m3dbench.judge.session import structured_for
     from m3dbench.runs import lock
     from m3dbench.runs.folder import RunFolder
@@ -78,7 +79,7 @@ def audit_judge(
     material = shipped_cases(chosen) if run is None else cases_of_run(RunFolder.open(run), task, cases, options.seed)
     ratings = read_ratings(humans, *limits(human_range)) if humans is not None else []
     source = "shipped" if run is None else f"references of {task} in {run.resolve().name}"
-    plan = AuditPlan(tuple(material[:cases]), tuple(ratings), repeats, options.max_unscored, source)
+    plan = AuditPlan(tuple(material[:cases]), tuple(ratings), Amount(repeats, attacked), options.max_unscored, source)
     if dry_run:
         used, asked = audit_estimate(plan, chosen, options)
         told = f"{asked:,} askings, {used.prompt_tokens:,} tokens in, at most {used.completion_tokens:,} out"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from m3dbench.judge.checks import checks
 from m3dbench.judge.folder import usage
 from m3dbench.judge.identity import Judge
 from m3dbench.judge.material import Case
-from m3dbench.judge.probes import Probe, Rating, probes
+from m3dbench.judge.probes import Amount, Probe, Rating, probes
 from m3dbench.judge.rubric import Rubric
 from m3dbench.judge.runner import run_items
 from m3dbench.metrics.judge import component_values
@@ -37,7 +37,7 @@ class AuditPlan:
 
     cases: tuple[Case, ...]
     ratings: tuple[Rating, ...] = ()
-    repeats: int = 3
+    amount: Amount = field(default_factory=Amount)
     max_unscored: float = 0.02
     source: str = "shipped"
 
@@ -63,7 +63,7 @@ def audit(
     plan: AuditPlan, judge: Judge, rubric: Rubric, client: Client, out: Path, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Ask everything of the plan that ``out`` does not hold yet; write and return the report."""
-    found = probes(plan.cases, plan.ratings, judge, rubric, plan.repeats)
+    found = probes(plan.cases, plan.ratings, judge, rubric, plan.amount)
     items = {probe.item.key: probe.item for probe in found}
     journal = out / JOURNAL
     with (progress or Silent()).stage(f"auditing {judge.model}", len(items)) as advance:
@@ -109,7 +109,7 @@ def _content(
         "judge": judge.facts(rubric),
         "rubric": {"name": rubric.name, "version": rubric.version, "title": rubric.title},
         "cases": {"source": plan.source, "count": len(plan.cases), "ratings": len(plan.ratings)},
-        "repeats": plan.repeats,
+        "repeats": plan.amount.repeats,
         "usage": dict(used),
         "checks": [asdict(check) for check in made],
         "without_verdict": lacking[:EXAMPLES],

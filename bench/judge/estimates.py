@@ -57,7 +57,7 @@ def estimates(run: RunFolder, task: Task[Any], options: JudgeOptions) -> Iterato
 def audit_estimate(plan: AuditPlan, rubric: Rubric, options: JudgeOptions) -> tuple[Usage, int]:
     """What an audit would take: tokens at most, and askings."""
     judge = options.judge(options.client(), structured=options.format != "text")
-    found = {probe.item.key: probe.item for probe in probes(plan.cases, plan.ratings, judge, rubric, plan.repeats)}
+    found = {probe.item.key: probe.item for probe in probes(plan.cases, plan.ratings, judge, rubric, plan.amount)}
     asked = [
         estimate(ChatRequest(messages(rubric, item.pair, item.judge.asking), item.judge.options(rubric)))
         for item in found.values()

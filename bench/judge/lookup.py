@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from m3dbench.judge.folder import Record
+from m3dbench.judge.folder import JudgeFolder, Record, read_records
 from m3dbench.judge.prompt import note_of
 from m3dbench.metrics.core import Metric
 from m3dbench.metrics.judge import Judged, Scale, judge_metrics
 from m3dbench.metrics.pairs import JudgedPair
+from m3dbench.runs.folder import TaskFolder
 from m3dbench.runs.journal import Rows
 from m3dbench.task import Scoring
 from m3dbench.upstream.judge_prompt import upstream_score
@@ -18,6 +19,14 @@ from m3dbench.upstream.judge_prompt import upstream_score
 NOT_JUDGED = "not judged yet"
 NO_DECIMAL, FIRST_MATCH = "Q-LLM-1", "Q-LLM-2"
 NA = "NA: no number with a decimal point after 'Score: '"
+
+
+def metrics_of_task(folder: TaskFolder) -> list[tuple[Scoring, Metric]]:
+    """The judged metrics of a task's folder, for those who read its scores; they judge nothing themselves."""
+    files = JudgeFolder.of(folder)
+    nothing = Rows(files.path / "no judgements")
+    found = [metrics_of(record, nothing) for record in read_records(files.record)]
+    return [(scoring, metric) for made in found for scoring, chosen in made.items() for metric in chosen]
 
 
 def metrics_of(record: Record, rows: Rows) -> dict[Scoring, list[Metric]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from m3dbench.chat.client import Client
 from m3dbench.chat.connect import connect
-from m3dbench.chat.cost import Price
+from m3dbench.chat.cost import Ledger, Price
 from m3dbench.chat.endpoint import OPENAI
 from m3dbench.errors import UserError
 from m3dbench.judge.identity import Judge
@@ -66,6 +67,11 @@ class JudgeOptions:
     def price(self) -> Price:
         return Price(self.price_in, self.price_out)
 
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What all clients of these options spend together."""
+        return Ledger(self.price, self.max_cost)
+
     @staticmethod
     def parse(texts: Mapping[str, str]) -> dict[str, Any]:
         """Values of options from texts ``name -> value``. Raises UserError naming those there are."""
@@ -90,8 +96,7 @@ class JudgeOptions:
             api_key_env=self.api_key_env,
             timeout_s=self.timeout,
             concurrency=self.concurrency,
-            price=self.price,
-            max_cost=self.max_cost,
+            ledger=self.ledger,
             log=log,
             cache=self.cache,
             seed=self.seed,

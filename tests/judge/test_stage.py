@@ -85,6 +85,11 @@ def test_concurrency_and_passing_faults_leave_no_trace(
     for name in ("scores.jsonl", "judge.jsonl", "judge.json"):
         assert calm[name] == wild[name]
     assert summary_of(runs[0])["judges"] == summary_of(runs[1])["judges"]
+    assert "judge_aspects_recall" in command("compare", *runs).stdout
+    other = scored(40, "other")
+    command("judge", other, "--judge-model", "another", "--base-url", careful)
+    told = command("compare", runs[0], other).stdout
+    assert "judge_aspects_recall (corrected) is not compared: its signature differs" in told
     before = contents(runs[1])
     command("judge", runs[1], "--judge-model", "j", "--base-url", faulty)
     assert contents(runs[1]) == before

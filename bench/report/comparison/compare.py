@@ -14,6 +14,7 @@ from scipy import stats
 
 from m3dbench import registry
 from m3dbench.errors import UserError
+from m3dbench.judge.lookup import metrics_of_task
 from m3dbench.metrics.core import SAME, FloatArray, Metric, Statistics
 from m3dbench.report.comparison.comparable import comparability
 from m3dbench.report.comparison.result import Flip, Paired, TaskComparison
@@ -185,6 +186,7 @@ def _metrics(run: RunFolder, task: str) -> tuple[dict[Key, Metric], dict[str, st
     """The metrics a run was scored by, and those that cannot be made here with the reason."""
     made = make_metrics(registry.create("tasks", task), Settings())
     known: dict[Key, Metric] = {(scoring, metric.name): metric for scoring, chosen in made.items() for metric in chosen}
+    known |= {(scoring, metric.name): metric for scoring, metric in metrics_of_task(run.task(task))}
     found: dict[Key, Metric] = {}
     missing: dict[str, str] = {}
     recorded: Mapping[str, Mapping[str, str]] = run.content()["tasks"][task]["facts"]["comparable"]["scoring"]
