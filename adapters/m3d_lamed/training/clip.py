@@ -21,7 +21,7 @@ from .pool import Pool
 from .sizes import TEXT_LENGTH
 from .tower import images_of
 
-_LIVE_FROM = 0.5
+_LIVE_FROM = 0.7
 """Share of the training after which the image tower learns too, on a few volumes a batch."""
 
 
@@ -31,8 +31,8 @@ class ClipStage(Stage):
     name = "clip"
 
     def __init__(
-        self, model: M3DClip, tokenizer: Tokenizer, bank: FeatureBank, pool: Pool, count: int, batch: int = 96,
-        live: int = 12, lr: float = 1e-3,
+        self, model: M3DClip, tokenizer: Tokenizer, bank: FeatureBank, pool: Pool, count: int, batch: int = 64,
+        live: int = 6, lr: float = 1e-3,
     ) -> None:  # fmt: skip
         self.module: nn.Module = model
         self._model, self._tokenizer, self._bank, self._pool = model, tokenizer, bank, pool

@@ -60,7 +60,7 @@ def _score(case: TrainingCase, example: Example, text: str, mask: np.ndarray | N
         return f"iou {case.preparation}", box_iou(found, wanted) if found is not None else 0.0
     if example.kind == "name_region":
         return "name_region", float(text.split(".")[0] == example.answer.split(".")[0])
-    return example.kind, float(text == example.answer)
+    return example.kind, float(text.strip() == example.answer.strip())
 
 
 @torch.inference_mode()

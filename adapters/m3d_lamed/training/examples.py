@@ -155,8 +155,8 @@ def answer_to(request: Request, sample: Sample, absent: str) -> str:
     reference = sample.reference
     match request.kind:
         case "choose":
-            # Text first: the letter is then read off the choices instead of guessed with the answer.
-            return f"{reference.text}. Answer: {reference.choice}."
+            # Text first, in the very tokens that it has among the choices: the letter is then looked up there.
+            return f" {reference.text}. Answer: {reference.choice}."
         case "locate" | "segment" if absent:
             return f"Sorry, there is no {absent}."
         case "locate":

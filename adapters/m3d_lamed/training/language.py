@@ -23,6 +23,8 @@ from .optimiser import optimisers
 from .pool import CHUNK, Pool
 
 _REPORT_BATCHES = 0.16
+_LETTER = 4.0
+"""Weight of the letter of a choice among the tokens of an answer."""
 _QUESTIONS = 4
 """Questions on a volume in one row of a batch."""
 _SHARES = {"cap": 0.5, "seg": 0.35, "refseg": 0.15}
@@ -83,7 +85,7 @@ class LanguageStage(Stage):
     """Stage 3."""
 
     name = "language"
-    shares: ClassVar[Mapping[str, float]] = {"seg": 1.0}
+    shares: ClassVar[Mapping[str, float]] = {"seg": 2.0}
 
     def __init__(
         self, model: LaMed, table: PromptTable, tokenizer: Tokenizer, bank: FeatureBank, pool: Pool, count: int,
@@ -145,7 +147,10 @@ class LanguageStage(Stage):
             end = start + len(row.ids)
             flat.append(packed.states[index, end - row.told - 1 : end - 1])
             targets += row.ids[-row.told :]
-            weights += [1 / row.told**0.6] * row.told
+            share = [1 / row.told**0.6] * row.told
+            if row.example.kind == "choose":
+                share[-3] *= _LETTER  # before a full stop and the end
+            weights += share
             kinds += [row.example.kind] * row.told
         each = self._token_losses(self._task.language.lm_head(torch.cat(flat)), torch.tensor(targets))
         weighted = each * torch.tensor(weights) / len(rows)
