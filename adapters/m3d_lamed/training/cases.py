@@ -49,7 +49,7 @@ class TrainingCase:
     @cached_property
     def volume(self) -> npt.NDArray[np.float32]:
         """float32 (1, D, H, W) in [0, 1]."""
-        return (self.image.astype(np.float32) / _STEPS)[None]
+        return np.asarray(self.image, dtype=np.float32)[None] / np.float32(_STEPS)
 
 
 def facts_for(number: int, seed: int) -> Facts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,7 +105,7 @@ def _class(case: TrainingCase, kind: str, name: str, draws: np.random.Generator,
         samples = list(_samples(SegSemantic() if by_name else SegReferring(), record, arrays))
         sample = samples[0]
     else:
-        task: Task[Record] = Rec() if kind == "locate" else Reg()  # type: ignore[assignment]
+        task: Task[Any] = Rec() if kind == "locate" else Reg()
         sample = list(_samples(task, record, arrays))[0 if by_name else 1]
     present = bool(mask.any())
     rows = class_rows(organ) if kind == "segment" and present else ()
@@ -127,13 +128,13 @@ def _referring(case: TrainingCase, kind: str, name: str, draws: np.random.Genera
         id=name, case=name, volume=FileRef("none"), mask=MaskRef("mask"),
         kind="reasoning" if row[3] == "1" else "description", question=row[4], answer=row[5].replace("<SEG>", SEG),
     )  # fmt: skip
-    tasks = {"segment": SegReferring(), "locate": Rec(), "name_region": Reg()}
-    sample = next(iter(_samples(tasks[kind], record, {"mask": mask})))  # type: ignore[arg-type]
+    tasks: dict[str, Task[Any]] = {"segment": SegReferring(), "locate": Rec(), "name_region": Reg()}
+    sample = next(iter(_samples(tasks[kind], record, {"mask": mask})))
     told = finding_rows(case.facts.findings[index]) if kind == "segment" else ()
     return _told(sample, own, told, mask if told else None)
 
 
-def _samples(task: Task[Record], record: Record, arrays: dict[str, npt.NDArray[np.bool_]]) -> Iterator[Sample]:  # type: ignore[type-var]
+def _samples(task: Task[Any], record: Record, arrays: dict[str, npt.NDArray[np.bool_]]) -> Iterator[Sample]:
     return task.samples(record, Asking(seed=0, mask=lambda reference: arrays[reference.path]))
 
 

@@ -57,7 +57,9 @@ class JointStage(Stage):
         with torch.no_grad():
             cells = self._segmentation.encode(images_of([language.pool[number] for number, _ in volumes]))
         place = torch.tensor([index for index, (_, several) in enumerate(volumes) for _ in several])
-        masks = torch.from_numpy(np.stack([row.example.mask for row in rows])).float()[:, None]
+        masks = torch.from_numpy(np.stack([row.example.mask for row in rows if row.example.mask is not None])).float()[
+            :, None
+        ]
         logits = self._segmentation.decode(cells[place], vectors)
         dice, bce = mask_losses(logits, masks)
         wanted = language.table([row.example.rows for row in rows]).detach()

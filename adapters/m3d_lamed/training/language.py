@@ -55,7 +55,7 @@ class Numbers:
         values = {index: float(word) for word, index in tokenizer.get_vocab().items() if word[0].isdigit()}
         self.tokens = torch.tensor(sorted(values))
         value = torch.tensor([values[index] for index in self.tokens.tolist()])
-        fraction = torch.tensor(["." in tokenizer.id_to_token(index) for index in self.tokens.tolist()])
+        fraction = torch.tensor(["." in (tokenizer.id_to_token(index) or "") for index in self.tokens.tolist()])
         self.place = torch.full((tokenizer.get_vocab_size(),), -1)
         self.place[self.tokens] = torch.arange(len(values))
         self._scaled = torch.where(fraction, value / _FRACTION_SPREAD, (value + 1).log() / _NUMBER_SPREAD)

@@ -153,5 +153,6 @@ class MasksStage(Stage):
         masks = torch.from_numpy(np.stack([one.mask for one in flat])).float()[:, None]
         decode = self._task.segmentation.decode if self.progress > _FULL else self._task.decode_low
         logits = decode(repeated, text)
-        dice, bce = mask_losses(logits, functional.adaptive_avg_pool3d(masks, logits.shape[2:]))
+        size = logits.shape[2:]
+        dice, bce = mask_losses(logits, functional.adaptive_avg_pool3d(masks, (size[0], size[1], size[2])))
         return {"dense": dense, "dice": dice, "bce": bce}

@@ -37,7 +37,7 @@ class Muon(torch.optim.Optimizer):
 def orthogonal(matrix: Tensor) -> Tensor:
     """The nearly orthogonal matrix (n, m) closest to ``matrix``, by five Newton-Schulz steps."""
     tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
+    x: Tensor = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
     for _ in range(5):
         square = x @ x.T
@@ -48,7 +48,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
 def optimisers(module: nn.Module, lr: float, plain: Iterable[str] = ()) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of a module, AdamW for vectors, embeddings and the modules named in ``plain``."""
     embeddings = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
         if not parameter.requires_grad:
             continue

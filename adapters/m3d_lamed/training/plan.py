@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -67,10 +68,16 @@ class Plan:
                 return ClipStage(model, self.tokenizers[1], self._bank(model.vision_encoder), self._pool, self._count)
         raise ValueError(f"unknown stage {name!r}")
 
+    def lamed_fields(self) -> dict[str, Any]:
+        """M3D-LaMed's config.json, with this training's vocabulary."""
+        tokenizer = self.tokenizers[0]
+        seg = tokenizer.token_to_id("[SEG]")
+        assert seg is not None  # noqa: S101 - the tokenizer is made with it
+        return lamed_fields(tokenizer.get_vocab_size(), seg)
+
     def lamed(self) -> LaMed:
         """M3D-LaMed with the tower and the segmentation module of the first stages."""
-        fields = lamed_fields(self.tokenizers[0].get_vocab_size(), self.tokenizers[0].token_to_id("[SEG]"))
-        model = LaMed(LaMedConfig.of(fields))
+        model = LaMed(LaMedConfig.of(self.lamed_fields()))
         tower, masks = TowerTask(VISION), MasksTask(SEGMENTATION)
         self._load(tower, "tower")
         self._load(masks, "masks")
@@ -93,8 +100,7 @@ class Plan:
         if (self._work / "joint.pt").exists():
             self._load(JointStage(stage).module, "joint")
         language, bert = self.tokenizers
-        fields = lamed_fields(language.get_vocab_size(), language.token_to_id("[SEG]"))
-        save_lamed(stage.model, fields, language, out / "m3d_lamed")
+        save_lamed(stage.model, self.lamed_fields(), language, out / "m3d_lamed")
         model = None
         if (self._work / "clip.pt").exists():
             model = self.clip()

@@ -68,8 +68,8 @@ class TowerTask(nn.Module):
         by_token = structures_by_token(cases, grid)
         dense = dense_loss(self.dense, tokens[:, 1:], by_token)
         present = torch.zeros(*by_token.shape[:2], len(STRUCTURES)).scatter_(2, by_token, 1)
-        present = present.transpose(1, 2).unflatten(2, grid)
-        present = functional.max_pool3d(present, _POOLING).flatten(2).transpose(1, 2)
+        spread = present.transpose(1, 2).reshape(len(present), -1, *grid)
+        present = functional.max_pool3d(spread, _POOLING).flatten(2).transpose(1, 2)
         pooled_tokens = functional.avg_pool3d(tokens[:, 1:].transpose(1, 2).unflatten(2, grid), _POOLING)
         pooled = functional.binary_cross_entropy_with_logits(
             self.pooled(pooled_tokens.flatten(2).transpose(1, 2)), present
@@ -116,12 +116,14 @@ def initialise(tower: ViT3D, images: Tensor) -> None:
     Neighbouring voxels are nearly equal, so without whitening the embedding learns brightness first and edges last.
     """
     config = tower.config
-    patches = tower.patch_embedding.patch_embeddings[0](images).flatten(0, 1)
+    embedding = tower.patch_embedding
+    cut, linear = embedding.patch_embeddings
+    assert isinstance(linear, nn.Linear)  # noqa: S101 - narrows the type
+    patches = cut(images).flatten(0, 1)
     mean = patches.mean(0)
     values, vectors = torch.linalg.eigh(torch.cov((patches - mean).T))
     order = values.argsort(descending=True)[: config.width]
     scale = 0.7 / (values[order] + 0.02 * values[order].mean()).sqrt()
-    linear = tower.patch_embedding.patch_embeddings[1]
     linear.weight.zero_()
     linear.weight[: len(order)] = vectors[:, order].T * scale[:, None]
     # A rotation spreads the components over all channels.
