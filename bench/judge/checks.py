@@ -62,8 +62,8 @@ def checks(probes: Sequence[Probe], values: Values, max_unscored: float) -> list
     ):
         if of.asked(name):
             found.append(_moved(of, name, variant, title, part, limit))
-    if of.asked("attacks"):
-        found.append(_attacks(of, _by_case(of, "another text", "")))
+    # Always there: an audit that attacked nothing has not shown that the judge withstands attacks.
+    found.append(_attacks(of, _by_case(of, "another text", "")))
     if of.asked("people"):
         found.append(_people(of))
     return found

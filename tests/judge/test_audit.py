@@ -142,4 +142,5 @@ def test_a_real_small_model_is_not_fit(tmp_path: Path) -> None:
     assert not told["fit"]
     assert told["checks"]["no verdict"]["asked"] == 8
     assert {"itself", "empty"} & set(told["failed"])
+    assert "attacks" in told["failed"]  # none was made here, which is no proof of withstanding them
     assert "**Not fit for use.**" in (tmp_path / "audit.md").read_text()
