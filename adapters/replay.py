@@ -32,10 +32,10 @@ class Replay(Adapter):
         self._file: AnswerFile | None = None
         if self._path.suffix == ".npz":
             self._embeddings = EmbeddingFile.read(self._path)
-            self.tasks = frozenset({"retrieval"})  # type: ignore[misc]
+            self.tasks = frozenset({"retrieval"})
         else:
             self._file = AnswerFile(self._path)
-            self.tasks = self.tasks - {"retrieval"}  # type: ignore[misc]
+            self.tasks = self.tasks - {"retrieval"}
         self._digest = sha256(self._path.read_bytes()).hexdigest()
         self.boxes = declared_convention(box_convention)  # type: ignore[misc]
         self._convention = box_convention

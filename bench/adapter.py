@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,9 @@ import numpy.typing as npt
 from m3dbench.data.prediction import Prediction
 from m3dbench.data.sample import AnswerKind, Reference, Request, Sample
 from m3dbench.metrics.box_convention import BoxConvention
+
+if TYPE_CHECKING:
+    from m3dbench.chat.cost import Estimate
 
 Role = Literal["model", "blind", "oracle"]
 
@@ -51,6 +55,10 @@ class Context:
 
     train: yields the train split's samples with their references, in a stable order; raises UserError when the data set
     has no train split. known: reference of a test sample, None unless the adapter declares ``reads_reference``.
+    requests: ``upstream`` where samples are worded as the reference words them; an adapter with sentences of its own
+    then leaves them as they are.
+    folder: the task's folder in the run, where ``replies.jsonl`` and ``usage.jsonl`` are the adapter's own (what it
+    paid for outlives a kill there); None where nothing is to be kept.
     """
 
     task: str
@@ -58,12 +66,15 @@ class Context:
     seed: int
     train: Callable[[], Iterator[tuple[Sample, Known]]]
     known: Callable[[str], Known] | None = None
+    requests: str = "default"
+    folder: Path | None = None
 
 
 class Adapter(ABC):
     """A model behind a uniform face.
 
-    tasks: names of the tasks it can do. version: raised when its predictions may change.
+    tasks: names of the tasks it can do, of an instance those that its options allow. version: raised when its
+    predictions may change.
     boxes: the convention of the boxes it returns, in numbers or in text; the engine converts once.
     looks: it needs the volume; the engine then checks every volume and turns a broken one into an ``error``.
     batch_size: queries per call of ``predict``; membership is fixed by the order of samples.
@@ -71,7 +82,7 @@ class Adapter(ABC):
 
     name: ClassVar[str]
     version: ClassVar[str]
-    tasks: ClassVar[frozenset[str]]
+    tasks: frozenset[str]
     boxes: ClassVar[BoxConvention] = BoxConvention()
     looks: ClassVar[bool] = True
     reads_reference: ClassVar[bool] = False
@@ -81,14 +92,34 @@ class Adapter(ABC):
     def prepare(self, context: Context) -> None:  # noqa: B027 - most adapters need no preparation
         """Called once per task before the first query."""
 
+    def lacks(self, task: str) -> str:
+        """What keeps this instance from a task that another one of its class can do; empty where nothing is known."""
+        return ""
+
     @abstractmethod
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
         """One prediction a query, in order. Raise only for failures; the engine records them as ``error``."""
+
+    def stream(self, queries: Iterable[Query]) -> Iterator[Prediction] | None:
+        """For models that work on many queries at once: one prediction a query, in order, drawing queries ahead as they
+        like. The engine then never calls ``predict``, and an exception stops the run, to be resumed; what fails for one
+        query alone is that query's ``error``. None, the default, where batches and ``predict`` are wanted.
+        """
+        return None
+
+    def estimate(self, queries: Iterable[Query]) -> Estimate | None:
+        """What answering would take, without asking; after ``prepare``. None where nothing is paid for."""
+        return None
+
+    def spent(self) -> str:
+        """What was paid since the adapter was made, in a line for the terminal; empty where nothing is."""
+        return ""
 
     def facts(self) -> Mapping[str, Any]:
         """Everything about this model that affects its predictions: options, weights digest, generation settings."""
         return {}
 
     def recorded(self) -> Mapping[str, Any]:
-        """What should be written down without guarding a resume: device, library versions."""
+        """What should be written down without guarding a resume: device, library versions. Asked before and after the
+        predictions; entries that have come about by then are added."""
         return {}

@@ -11,8 +11,10 @@ class ExitCode(IntEnum):
 
     OK = 0
     ERRORS_OVER_BUDGET = 1
+    FINDINGS = 1
     USAGE = 2
     NOTHING_TO_SCORE = 3
+    BUDGET_REACHED = 4
 
 
 class UserError(Exception):
@@ -45,7 +47,24 @@ class UserError(Exception):
 
 
 class DataError(UserError):
-    """A volume, mask or record of the data set that cannot be read; in a run it becomes that sample's status."""
+    """A volume, mask or record of the data set that cannot be read; in a run it becomes that sample's status.
+
+    kind: what is wrong, a key of ``m3dbench.data.check.kinds``, by which `data check` counts.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | Path | None = None,
+        record: str | None = None,
+        field: str | None = None,
+        fix: str | None = None,
+        code: ExitCode = ExitCode.USAGE,
+        kind: str = "unreadable",
+    ) -> None:
+        super().__init__(message, file=file, record=record, field=field, fix=fix, code=code)
+        self.kind = kind
 
 
 def missing_extra(feature: str, extra: str) -> UserError:

@@ -65,8 +65,8 @@ def create(group: Group, name: str, options: Mapping[str, Any] | None = None) ->
     """
     factory = load(group, name)
     given = dict(options or {})
-    parameters = inspect.signature(factory, eval_str=True).parameters
-    accepted = [key for key, value in parameters.items() if value.kind is not inspect.Parameter.VAR_KEYWORD]
+    parameters = _parameters(factory)
+    accepted = list(parameters)
     unknown = [key for key in given if key not in accepted]
     needed = [key for key in accepted if parameters[key].default is inspect.Parameter.empty and key not in given]
     if unknown or needed:
@@ -74,6 +74,16 @@ def create(group: Group, name: str, options: Mapping[str, Any] | None = None) ->
         raise UserError(f"{NOUNS[group]} {name!r} {what}", fix=f"its options are: {', '.join(accepted) or 'none'}")
     typed = {key: _typed(value, parameters[key].annotation, f"{name}.{key}") for key, value in given.items()}
     return factory(**typed)
+
+
+def takes(group: Group, name: str) -> list[str]:
+    """The options of the factory behind a name."""
+    return list(_parameters(load(group, name)))
+
+
+def _parameters(factory: Any) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(factory, eval_str=True).parameters
+    return {key: value for key, value in parameters.items() if value.kind is not inspect.Parameter.VAR_KEYWORD}
 
 
 def _typed(value: Any, kind: Any, option: str) -> Any:

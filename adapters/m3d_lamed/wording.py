@@ -54,8 +54,15 @@ def _region(request: Request, grid: tuple[int, int, int]) -> str:
     return phrase.format(box_to_text(request.box, grid))
 
 
+def words(request: Request, grid: tuple[int, int, int], *, verbatim: bool = False) -> str:
+    """What follows the image's place holders: the text, after one space except for reports.
+
+    verbatim: the request's own wording instead of the model's.
+    """
+    text = request.wording if verbatim else question(request, grid)
+    return text if request.kind == "report" else f" {text}"
+
+
 def prompt(request: Request, grid: tuple[int, int, int], image_tokens: int) -> str:
-    """The whole prompt: ``image_tokens`` place holders, then the text, after one space except for reports."""
-    text = question(request, grid)
-    space = "" if request.kind == "report" else " "
-    return f"{IMAGE * image_tokens}{space}{text}"
+    """The whole prompt: ``image_tokens`` place holders, then the words."""
+    return IMAGE * image_tokens + words(request, grid)

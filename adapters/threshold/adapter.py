@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from m3dbench.adapter import Adapter, Query
-from m3dbench.adapters.threshold.algorithm import Anatomy, FloatArray, named_in, segment_in, study
 from m3dbench.data.prediction import Prediction
 from m3dbench.metrics.boxes import mask_to_box
+
+if TYPE_CHECKING:
+    from m3dbench.adapters.threshold.algorithm import Anatomy, FloatArray
 
 
 class Threshold(Adapter):
@@ -27,6 +30,8 @@ class Threshold(Adapter):
         return [self._find(query) for query in queries]
 
     def _find(self, query: Query) -> Prediction:
+        from m3dbench.adapters.threshold.algorithm import named_in, segment_in
+
         request = query.request
         target = request.target or named_in(request.description or request.question)
         anatomy = self._anatomy(query.volume()) if target else None
@@ -39,6 +44,8 @@ class Threshold(Adapter):
 
     def _anatomy(self, volume: FloatArray) -> Anatomy | None:
         """Questions on one volume come in a row and share its array, so the last study is kept."""
+        from m3dbench.adapters.threshold.algorithm import study
+
         if self._studied is None or self._studied[0] is not volume:
             self._studied = (volume, study(volume[0]))
         return self._studied[1]

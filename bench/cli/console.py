@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +23,7 @@ from rich.progress import (
 from rich.text import Text
 
 from m3dbench.errors import UserError
-from m3dbench.progress import Advance
+from m3dbench.progress import Advance, Title
 
 out = Console()
 PLAIN: dict[str, Any] = {"highlight": False, "soft_wrap": True, "markup": False}
@@ -40,6 +41,18 @@ def show_error(error: UserError) -> None:
 def warn(message: str) -> None:
     """A warning on standard error."""
     err.print(f"[yellow]Note:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+def show_warnings() -> None:
+    """From now on, warnings of the package's loggers (adapters') go to standard error."""
+    log = logging.getLogger("m3dbench")
+    if not any(isinstance(handler, _Warnings) for handler in log.handlers):
+        log.addHandler(_Warnings(logging.WARNING))
+
+
+class _Warnings(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(record.getMessage())
 
 
 class Rate(ProgressColumn):
@@ -74,10 +87,14 @@ class Bars:
         self._progress.stop()
 
     @contextlib.contextmanager
-    def stage(self, title: str, total: int | None) -> Iterator[Advance]:
+    def stage(self, title: Title, total: int | None) -> Iterator[Advance]:
         """See ``m3dbench.progress.Progress``."""
-        bar = self._progress.add_task(escape(title), total=total)
+
+        def told() -> str:
+            return escape(title if isinstance(title, str) else title())
+
+        bar = self._progress.add_task(told(), total=total)
         try:
-            yield lambda steps: self._progress.advance(bar, steps)
+            yield lambda steps: self._progress.update(bar, advance=steps, description=told())
         finally:
             self._progress.remove_task(bar)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from m3dbench.cli import data, diff, export, listing, run, score
+from m3dbench.cli import compare, data, diff, export, gate, judge, listing, power, published, run, score
 from m3dbench.errors import ExitCode, UserError
 
 app = typer.Typer(
@@ -20,9 +20,14 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("score")(score.score)
 app.command("diff")(diff.diff)
+app.command("compare")(compare.compare)
+app.command("power")(power.power)
+app.command("published")(published.published)
 app.command("list")(listing.listing)
+app.add_typer(gate.app, name="gate")
 app.add_typer(data.app, name="data")
 app.add_typer(export.app, name="export")
+app.add_typer(judge.app, name="judge")
 
 
 @app.callback(invoke_without_command=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,7 @@ import typer
 from m3dbench.errors import UserError
 
 if TYPE_CHECKING:
+    from m3dbench.data.strata import Strata
     from m3dbench.task import Scoring
     from m3dbench.wording import Wordings
 
@@ -58,6 +59,10 @@ class ControlChoice(StrEnum):
 ControlOption = Annotated[
     ControlChoice | None,
     typer.Option(help="Show the model something else, and measure how far its values drop (docs/controls.md)."),
+]
+StrataOption = Annotated[
+    Path | None,
+    typer.Option("--strata", metavar="FILE", help="Strata of samples or cases, as `m3dbench data audit` writes them."),
 ]
 ScoringOption = Annotated[
     ScoringChoice, typer.Option(help="Scoring rules: what the paper means, what its scripts do, or both.")
@@ -106,6 +111,22 @@ def wordings(requests: RequestsChoice, templates: Path | None) -> Wordings:
     return UpstreamWordings(read_checkout(templates))
 
 
+def three_sizes(grid: str) -> tuple[int, int, int]:
+    """``--grid D,H,W``. Raises UserError when it is not three positive sizes."""
+    sizes = grid.split(",")
+    if len(sizes) != 3 or not all(size.strip().isdigit() and int(size) > 0 for size in sizes):
+        raise UserError(f"--grid takes three sizes D,H,W, not {grid!r}", field="--grid", fix="for example 32,256,256")
+    depth, height, width = (int(size) for size in sizes)
+    return depth, height, width
+
+
+def strata_of(file: Path | None) -> Strata | None:
+    """The stratum file of --strata. Raises DataError when it cannot be used."""
+    from m3dbench.data.strata import read_strata
+
+    return read_strata(file) if file is not None else None
+
+
 def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
     """``["a=1"]`` -> ``{"a": "1"}``. Raises UserError when one has no ``=``."""
     values = {}
@@ -115,6 +136,29 @@ def key_values(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
             raise UserError(f"{option} takes KEY=VALUE, not {pair!r}")
         values[key.replace("-", "_")] = value
     return values
+
+
+def model_options(model: str, pairs: Sequence[str] | None, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of an adapter: --model-option, and the flags (without ``--``; None: not given) that stand for some.
+
+    Raises UserError when the adapter has no such option, and when one is given both ways.
+    """
+    from m3dbench import registry
+
+    options: dict[str, Any] = dict(key_values(pairs, "--model-option"))
+    for name, value in flags.items():
+        if value is None:
+            continue
+        if name not in registry.takes("adapters", model):
+            raise UserError(
+                f"the model {model!r} does not take --{name}: it has no weights to place or to fetch",
+                field=f"--{name}",
+                fix=f"leave --{name} out",
+            )
+        if name in options:
+            raise UserError(f"--{name} and -o {name}=... are one option", field=f"--{name}", fix="give one of them")
+        options[name] = value
+    return options
 
 
 def metric_options(pairs: Sequence[str] | None, model: str | None, layer: int | None) -> dict[str, dict[str, Any]]:

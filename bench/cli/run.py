@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from m3dbench.cli.judge_options import BaseUrl, JudgeModel, JudgeOptionPairs, Judging, Rubrics, judge_options
 from m3dbench.cli.options import (
     BertLayer,
     BertModel,
@@ -20,10 +21,12 @@ from m3dbench.cli.options import (
     ScoringChoice,
     ScoringOption,
     Seed,
+    StrataOption,
     TemplatesOption,
-    key_values,
     metric_options,
+    model_options,
     scorings,
+    strata_of,
     wordings,
 )
 from m3dbench.errors import ExitCode, UserError
@@ -62,14 +65,30 @@ def run(
         list[str] | None,
         typer.Option("--model-option", "-o", metavar="KEY=VALUE", help="An option of the adapter; may be repeated."),
     ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where a model with weights computes: cpu, cuda, cuda:N or auto (the default).")
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="Its precision: fp32, bf16, fp16 or auto (fp32 on a CPU, half precision on a GPU)."),
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch the model's weights from the hub if they are not here.")
+    ] = False,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Queries per batch, if the adapter takes several.")
     ] = None,
+    strata: StrataOption = None,
     scoring: ScoringOption = ScoringChoice.BOTH,
     metric: MetricNames = None,
     metric_option: MetricOptions = None,
     bertscore_model: BertModel = None,
     bertscore_layer: BertLayer = None,
+    judge: Judging = False,
+    judge_model: JudgeModel = None,
+    base_url: BaseUrl = None,
+    rubric: Rubrics = "",
+    judge_option: JudgeOptionPairs = None,
     max_errors: Annotated[
         float, typer.Option(min=0, help="Error budget: a share below 1, or a number of predictions.")
     ] = 0,
@@ -80,16 +99,21 @@ def run(
     take_over: Annotated[
         bool, typer.Option("--take-over", help="Claim the folder from a dead process on another host.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask nothing: say how many requests, tokens and what cost lie ahead.")
+    ] = False,
 ) -> None:
     """Run a model on tasks and score its answers.
 
     Exit status: 0 done, 1 done with more prediction errors than the budget, 2 wrong call or bad input,
-    3 nothing to score.
+    3 nothing to score, 4 stopped before a limit on cost (resumable).
     """
     from m3dbench import registry
-    from m3dbench.cli.console import PLAIN, Bars, warn
+    from m3dbench.cli.console import PLAIN, Bars, show_warnings, warn
     from m3dbench.cli.console import out as console
     from m3dbench.cli.controls import compare_with_plain, moved_by
+    from m3dbench.cli.forecast import forecast
+    from m3dbench.cli.judge import end, judge_summaries, ready
     from m3dbench.cli.table import show_summary
     from m3dbench.data.phantom.cache import default_phantom
     from m3dbench.runs import baseline, lock
@@ -97,7 +121,9 @@ def run(
     from m3dbench.runs.folder import RunFolder
     from m3dbench.runs.predict import PredictOptions
 
-    adapter: Adapter = registry.create("adapters", model, key_values(model_option, "--model-option"))
+    show_warnings()
+    flags = {"device": device, "dtype": dtype, "download": download or None}
+    adapter: Adapter = registry.create("adapters", model, model_options(model, model_option, flags))
     if batch_size is not None:
         adapter.batch_size = batch_size
     chosen, skipped = choose_tasks(adapter, task)
@@ -117,12 +143,19 @@ def run(
         metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
         extra_metrics=tuple(metric or ()),
         control=control.value if control is not None else "",
+        strata=strata_of(strata),
         predict=PredictOptions(fail_fast=fail_fast, retry_errors=retry_errors),
     )
+    asked = judge_options(judge_model, base_url, judge_option, rubric=rubric) if judge else None
+    ready(asked, [registry.create("tasks", name) for name in chosen])
     with Bars() as bars:
         source = open_data(data if data is not None else default_phantom(bars))
         plain = Path("runs") / f"{model}-{source.root.path.resolve().name}"
-        folder = RunFolder.create(out or plain.with_name("-".join(filter(None, (plain.name, settings.control)))))
+        place = out or plain.with_name("-".join(filter(None, (plain.name, settings.control))))
+        if dry_run:
+            forecast(chosen, adapter, source, place, settings, bars)
+            return
+        folder = RunFolder.create(place)
         comparison = RunFolder.open(against) if against is not None else None
         summaries = []
         with lock.hold(folder.path, take_over=take_over):
@@ -134,6 +167,7 @@ def run(
                     if task != "all" or error.code is not ExitCode.NOTHING_TO_SCORE:
                         raise
                     warn(f"{name}: {error.message}")
+            summaries = judge_summaries(summaries, folder, asked, bars)
             if control is not None:
                 summaries = compare_with_plain(summaries, folder, comparison, plain, settings)
             folder.merge_summaries()
@@ -154,7 +188,13 @@ def run(
         warn(note)
     if skipped:
         by = model if control is None else f"{model} or control {control.value}"
-        console.print(f"Not supported by {by}: {', '.join(skipped)}", style="dim", highlight=False)
+        told = ", ".join(f"{name}{reason(adapter, name)}" for name in skipped)
+        console.print(f"Not supported by {by}: {told}", style="dim", highlight=False, soft_wrap=True)
+    if checks := adapter.recorded().get("self_checks"):
+        names = ", ".join(check["name"] for check in checks)
+        console.print(f"Self-checks at the start, all passed: {names}", style="dim", highlight=False)
+    if spent := adapter.spent():
+        console.print(f"Spent, earlier starts of this run included: {spent}", **PLAIN)
     console.print(f"Wrote {folder.path}: summary.json, and per task manifest, predictions and scores", **PLAIN)
     console.print(f"Next: python -c \"import m3dbench; print(m3dbench.load_run('{folder.path}').values())\"", **PLAIN)
     errors = sum(summary.predictions["error"] for summary in summaries)
@@ -163,6 +203,7 @@ def run(
         told = f"{errors} of {planned} predictions ended as errors, over the budget of {max_errors:g}"
         warn(f"{told}; the reasons are in predictions.jsonl")
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
+    end(summaries)
 
 
 def wording_notes(settings: Settings, tasks: list[str]) -> list[str]:
@@ -194,8 +235,14 @@ def choose_tasks(adapter: Adapter, wanted: str) -> tuple[list[str], list[str]]:
         registry.load("tasks", name)
         if name not in adapter.tasks:
             raise UserError(
-                f"{adapter.name} does not do {name!r}",
+                f"{adapter.name} does not do {name!r}{reason(adapter, name)}",
                 field="--task",
                 fix=f"it declares: {', '.join(sorted(adapter.tasks))}",
             )
     return names, []
+
+
+def reason(adapter: Adapter, task: str) -> str:
+    """In brackets, why an adapter does not do a task; empty where it does not say."""
+    told = adapter.lacks(task)
+    return f" ({told})" if told else ""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from m3dbench.cli.judge_options import BaseUrl, JudgeModel, JudgeOptionPairs, Judging, Rubrics, judge_options
 from m3dbench.cli.options import (
     BertLayer,
     BertModel,
@@ -18,9 +19,11 @@ from m3dbench.cli.options import (
     ScoringChoice,
     ScoringOption,
     Seed,
+    StrataOption,
     TemplatesOption,
     metric_options,
     scorings,
+    strata_of,
     wordings,
 )
 
@@ -43,11 +46,17 @@ def score(
     requests: RequestsOption = RequestsChoice.DEFAULT,
     templates: TemplatesOption = None,
     prompt_variants: PromptVariants = 1,
+    strata: StrataOption = None,
     scoring: ScoringOption = ScoringChoice.BOTH,
     metric: MetricNames = None,
     metric_option: MetricOptions = None,
     bertscore_model: BertModel = None,
     bertscore_layer: BertLayer = None,
+    judge: Judging = False,
+    judge_model: JudgeModel = None,
+    base_url: BaseUrl = None,
+    rubric: Rubrics = "",
+    judge_option: JudgeOptionPairs = None,
     box_convention: Annotated[
         str, typer.Option(help="How boxes are written: `inclusive` (M3D-Bench scripts) or axes,unit,upper,form.")
     ] = "dhw,fraction,exclusive,corners",
@@ -62,9 +71,12 @@ def score(
     from m3dbench import registry
     from m3dbench.cli.console import PLAIN, Bars, warn
     from m3dbench.cli.console import out as console
+    from m3dbench.cli.judge import end, judge_summaries, ready
     from m3dbench.cli.table import show_summary
     from m3dbench.data.answers import AnswerFile, declared_convention
+    from m3dbench.runs import lock
     from m3dbench.runs.engine import Settings, open_data
+    from m3dbench.runs.folder import RunFolder
     from m3dbench.runs.score_file import FileJob, score_file
 
     settings = Settings(
@@ -77,7 +89,10 @@ def score(
         scorings=scorings(scoring),
         metric_options=metric_options(metric_option, bertscore_model, bertscore_layer),
         extra_metrics=tuple(metric or ()),
+        strata=strata_of(strata),
     )
+    asked = judge_options(judge_model, base_url, judge_option, rubric=rubric) if judge else None
+    ready(asked, [registry.create("tasks", task)])
     answers = AnswerFile(file)
     job = FileJob(
         answers=answers,
@@ -89,7 +104,10 @@ def score(
     )
     with Bars() as bars:
         summary, notes = score_file(job, out, settings, bars)
+        with lock.hold(out):
+            (summary,) = judge_summaries([summary], RunFolder.open(out), asked, bars)
     show_summary([summary], {})
     for note in notes:
         warn(note)
     console.print(f"Wrote {out / 'scores.jsonl'} and {out / 'summary.json'}", **PLAIN)
+    end([summary])

@@ -11,6 +11,8 @@ from rich.table import Table
 
 from m3dbench.cli.console import out
 from m3dbench.cli.drop_table import UNDEFINED, drop_columns, drop_notes
+from m3dbench.cli.judge_notes import judge_notes
+from m3dbench.data.strata import UNLISTED
 from m3dbench.runs.summary import Macro, MetricSummary, TaskSummary, Value, worst_strata
 from m3dbench.stats.intervals import Interval
 from m3dbench.task import SCORINGS, Scoring
@@ -18,6 +20,7 @@ from m3dbench.task import SCORINGS, Scoring
 LESS_NEEDED = ("macro", "blind", "chance", "upstream")
 """Columns that a narrow terminal loses first; values, intervals and counts always stay."""
 WORST = 5
+REASONS = 3
 Found = Mapping[tuple[str, Scoring], MetricSummary]
 
 
@@ -35,6 +38,8 @@ def show_summary(summaries: Sequence[TaskSummary], blind: Mapping[str, Mapping[s
         narrow = [f"No room here for: {', '.join(left_out)} (see summary.json)."] if left_out else []
         if any(item.spread for item in summary.metrics):
             out.print(_spread(summary))
+        for dimension in summary.apart:
+            out.print(_apart(summary, dimension))
         for note in _notes(summary) + narrow:
             out.print(f"  {escape(note)}", style="dim", highlight=False, soft_wrap=True)
         out.print()
@@ -49,12 +54,12 @@ def _table(summary: TaskSummary, blind: Mapping[str, Any] | None) -> tuple[Table
         if title == "metric" or any(cell not in (UNDEFINED, "0") for cell in cells)
     }
     left_out: list[str] = []
-    table = _laid_out(told)
+    table = laid_out(told)
     for title in LESS_NEEDED:
         if title in told and _width(table) > out.width:
             left_out.append(title)
             del told[title]
-            table = _laid_out(told)
+            table = laid_out(told)
     return table, left_out
 
 
@@ -75,10 +80,11 @@ def _columns(summary: TaskSummary, blind: Mapping[str, Any] | None) -> dict[str,
     }
 
 
-def _laid_out(columns: Mapping[str, list[str]]) -> Table:
+def laid_out(columns: Mapping[str, list[str]]) -> Table:
+    """Title -> cells as a table, the first column to the left and the others to the right."""
     table = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in columns:
-        table.add_column(title, justify="left" if title == "metric" else "right", no_wrap=True)
+    for place, title in enumerate(columns):
+        table.add_column(title, justify="right" if place else "left", no_wrap=True)
     for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table
@@ -91,7 +97,7 @@ def _width(table: Table) -> int:
 def _spread(summary: TaskSummary) -> Table:
     """How far each value moves with the wording."""
     found = [(item, item.spread) for item in summary.metrics if item.spread is not None]
-    table = _laid_out(
+    table = laid_out(
         {
             "metric": [f"{item.metric} (upstream)" if item.scoring == "upstream" else item.metric for item, _ in found],
             "lowest": [_number(spread.minimum) for _, spread in found],
@@ -103,6 +109,24 @@ def _spread(summary: TaskSummary) -> Table:
     return table
 
 
+def _apart(summary: TaskSummary, dimension: str) -> Table:
+    """Every metric on each stratum of a dimension, side by side; both scorings where the run has both."""
+    found = [item for item in summary.metrics if item.strata.get(dimension)]
+    names = sorted({name for item in found for name in item.strata[dimension]})
+    columns = {"metric": [f"{item.metric} (upstream)" if item.scoring == "upstream" else item.metric for item in found]}
+    for name in names:
+        cells = [item.strata[dimension].get(name) for item in found]
+        columns[name] = [_number(cell.value if cell else None) for cell in cells]
+        columns[f"95% interval, {name}"] = [_interval(cell) for cell in cells]
+        columns[f"n {name}"] = [f"{cell.n_planned:,}" if cell else "0" for cell in cells]
+    for name in names:
+        if _width(laid_out(columns)) > out.width:
+            del columns[f"95% interval, {name}"]
+    table = laid_out({escape(title): cells for title, cells in columns.items()})
+    table.title = escape(f"apart by {dimension}")
+    return table
+
+
 def _worst(summary: TaskSummary) -> Table | None:
     """The worst strata of the macro dimension by the primary metric; None where it has no more than these."""
     item = summary.metric(summary.primary) or summary.metric(summary.primary, "upstream")
@@ -110,7 +134,7 @@ def _worst(summary: TaskSummary) -> Table | None:
         return None
     dimension = item.macro.dimension
     found = worst_strata(item, dimension, WORST)
-    table = _laid_out(
+    table = laid_out(
         {
             "metric": [escape(name) for name, _ in found],
             item.metric: [_number(value.value) for _, value in found],
@@ -126,19 +150,45 @@ def _notes(summary: TaskSummary) -> list[str]:
     notes = drop_notes(summary)
     if summary.data == "phantom":
         notes.append("Embedded phantom data: for trying things out, not for a leaderboard.")
+    for how in dict.fromkeys(summary.splits.values()):
+        notes.append(f"Split of {', '.join(part for part, said in summary.splits.items() if said == how)}: {how}.")
     if summary.role == "oracle":
         notes.append("This model reads the references: values are the metrics' ceilings.")
+    for judge in summary.judges:
+        notes += judge_notes(judge)
     bad = {name: count for name, count in summary.predictions.items() if name != "ok" and count}
     if bad:
         notes.append(
             "Predictions: " + ", ".join(f"{count} {name}" for name, count in bad.items()) + " (each counts as worst)."
         )
+    reasons = sorted(summary.prediction_reasons.items(), key=lambda item: -item[1])
+    notes += [f"  {count:,}: {reason}" for reason, count in reasons[:REASONS]]
+    if len(reasons) > REASONS:
+        notes.append(f"  ... and {len(reasons) - REASONS:,} other reasons (predictions.jsonl)")
+    notes += [f"{note}: {count:,} of {summary.samples:,} answers." for note, count in summary.notes.items()]
     ids = {name: count for name, count in summary.ids.items() if count}
     if ids:
         notes.append("Ids: " + ", ".join(f"{count} {name}" for name, count in ids.items()) + ".")
+    unlisted = {
+        dimension: cell.n_planned
+        for item in summary.metrics
+        for dimension in summary.apart
+        if (cell := item.strata.get(dimension, {}).get(UNLISTED)) is not None
+    }
+    notes += [
+        f"{number:,} samples are not in the stratum file ({name}: {UNLISTED})." for name, number in unlisted.items()
+    ]
     if any(item.scoring == "corrected" for item in summary.metrics):
+        notes += [
+            f"Repaired in the data: {count}: {reason}." for reason, count in list(summary.repaired.items())[:WORST]
+        ]
+        if len(summary.repaired) > WORST:
+            notes.append(f"And {len(summary.repaired) - WORST} more repairs (see summary.json).")
         notes += [f"Excluded from corrected scoring: {count}: {reason}." for reason, count in summary.excluded.items()]
-    notes += [f"{name}: {count} unscored: {reason}" for (name, reason), count in _unscored(summary).items()]
+    unscored: dict[tuple[str, int], list[str]] = {}
+    for (name, reason), count in _unscored(summary).items():
+        unscored.setdefault((reason, count), []).append(name)
+    notes += [f"{', '.join(names)}: {count:,} unscored: {reason}" for (reason, count), names in unscored.items()]
     for item in summary.metrics:
         if item.quirks and summary.role == "oracle":
             told = ", ".join(f"{quirk} on {count}" for quirk, count in item.quirks.items())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from m3dbench.data.dataset import read_json
 from m3dbench.data.readers.m3d_vqa import MISSING_CHOICE, QUESTION_TYPES
-from m3dbench.data.tables import read_rows
+from m3dbench.data.tables import not_utf8, read_lines, read_rows
 from m3dbench.errors import DataError, UserError
 from m3dbench.metrics.box_convention import M3D, BoxConvention
 
@@ -102,22 +101,8 @@ class AnswerFile:
             for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
                 yield self._validated(row, f"item {number}")
             return
-        try:
-            with self.path.open(encoding="utf-8") as stream:
-                for number, raw in enumerate(stream, 1):
-                    if not raw.strip():
-                        continue
-                    try:
-                        row = json.loads(raw)
-                    except json.JSONDecodeError as error:
-                        raise DataError(
-                            f"is not valid JSON: {error}", file=self.path, record=f"line {number}"
-                        ) from error
-                    yield self._validated(row, f"line {number}")
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"is not UTF-8 text (byte {error.start})", file=self.path, fix="save it as UTF-8"
-            ) from error
+        for record, row in read_lines(self.path):
+            yield self._validated(row, record)
 
     def _csv(self) -> Iterator[AnswerRow]:
         for number, (place, row) in enumerate(read_rows(self.path, list(self.columns.values())), 1):
@@ -182,7 +167,9 @@ def _columns(path: Path) -> dict[str, str]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             header = next(csv.reader(stream), [])
     except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8 text (byte {error.start})", file=path, fix="save the file as UTF-8") from error
+        raise not_utf8(path) from error
+    except csv.Error as error:
+        raise DataError(f"is not a valid CSV: {error}", file=path, record="line 1") from error
     lowered = {name.strip().lower(): name for name in reversed(header)}
     found = {
         field: next((lowered[name] for name in names if name in lowered), None) for field, names in COLUMNS.items()

@@ -6,11 +6,13 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
+from m3dbench.data.arrays import need_file, unreachable
 from m3dbench.data.files import inside
 from m3dbench.data.records import Record
 from m3dbench.data.sample import FileRef, MaskRef
+from m3dbench.data.tables import not_utf8
 from m3dbench.errors import DataError, ExitCode, UserError
 
 MARKER = "m3dbench-data.json"
@@ -66,6 +68,14 @@ class Dataset(Protocol):
     ) -> Iterator[Record]: ...
 
 
+@runtime_checkable
+class Explains(Protocol):
+    """A reader that knows why it found nothing: ``explain`` raises DataError for a root that it recognises but cannot
+    read as it is."""
+
+    def explain(self, root: DataRoot) -> None: ...
+
+
 @dataclass(frozen=True)
 class DataSource:
     """The data sets found at one root."""
@@ -76,6 +86,13 @@ class DataSource:
     def parts(self, kind: type[Record]) -> tuple[str, ...]:
         """Sub-datasets (for example M3D-Seg codes) that can give this kind of record."""
         return tuple(part for dataset in self._with(kind) for part in dataset.parts(self.root))
+
+    def splits(self, kinds: Collection[type[Record]], only: Collection[str] | None = None) -> dict[str, str]:
+        """Sub-dataset with records of these kinds -> how its split was made, as the marker says; nothing for data that
+        are divided as they were released."""
+        parts = {part for kind in kinds for part in self.parts(kind) if only is None or part in only}
+        told: Mapping[str, Any] = self.root.marker.get("splits", {})
+        return {part: str(told[part]) for part in sorted(parts) if part in told}
 
     def offers(self, kind: type[Record], split: str) -> bool:
         """Whether any data set of this root has such records in such a split."""
@@ -96,6 +113,9 @@ class DataSource:
             )
         holding = [dataset for dataset in found if split in dataset.splits(self.root, kind)]
         if not holding:
+            for dataset in found:
+                if isinstance(dataset, Explains):
+                    dataset.explain(self.root)
             splits = sorted({name for dataset in found for name in dataset.splits(self.root, kind)})
             raise UserError(
                 f"there is no test set {split!r} here",
@@ -112,24 +132,32 @@ class DataSource:
 
 
 def read_json(path: Path) -> Any:
-    """Raises DataError naming file, line and column when it is not JSON in UTF-8."""
+    """Raises DataError naming file, line and column when it is not JSON in UTF-8, or cannot be read."""
+    need_file(path, path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
         raise DataError(
-            f"is not valid JSON: {error.msg} ({place})", file=path, fix="mend the file at that place"
+            f"is not valid JSON: {error.msg}",
+            file=path,
+            record=f"line {error.lineno}, column {error.colno}",
+            fix="mend the file at that place: a comma before a closing bracket, or a file cut off, are common causes",
         ) from error
+    except RecursionError as error:
+        raise DataError("is nested too deeply", file=path) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8 text (byte {error.start})", file=path, fix="save the file as UTF-8") from error
+        raise not_utf8(path) from error
+    except OSError as error:
+        raise unreachable(error, path) from error
 
 
 def read_text(root: DataRoot, path: str) -> str:
-    """A text file of the data set, inside its root."""
+    """A text file of the data set, inside its root. Raises DataError when it cannot be read as UTF-8."""
     file = inside(root.path, path)
+    need_file(file, path)
     try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise DataError("the text file is missing", file=path) from error
-    except (UnicodeDecodeError, IsADirectoryError) as error:
-        raise DataError(f"cannot be read as UTF-8 text: {error}", file=path) from error
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_utf8(file, path) from error
+    except OSError as error:
+        raise unreachable(error, path) from error

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from m3dbench.data.arrays import array_header, read_array, unreachable
 from m3dbench.data.sample import FileRef, MaskRef
 from m3dbench.errors import DataError, UserError
 
@@ -23,44 +24,26 @@ Change = Callable[[FileRef, Volume], Volume]
 def inside(root: Path, path: str) -> Path:
     """The real file that a data set's path means.
 
-    Raises DataError when the path leaves the data root, by ``..``, absolutely or through a symbolic link.
+    Raises DataError when the path leaves the data root, by ``..``, absolutely or through a symbolic link, or when it
+    is a loop of links.
     """
     base = root.resolve()
-    resolved = (base / path).resolve()
-    if not resolved.is_relative_to(base):
-        raise DataError("the path leaves the data root", file=path, fix=f"keep every file under {root}")
-    return resolved
-
-
-def _array(root: Path, path: str) -> npt.NDArray[Any]:
-    file = inside(root, path)
-    if file.is_dir():
-        raise DataError("is a directory, expected an array file", file=path)
-    if not file.exists():
-        raise DataError("the file is missing", file=path)
-    if file.stat().st_size == 0:
-        raise DataError("the file is empty", file=path)
     try:
-        loaded = np.load(file, allow_pickle=False)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            with loaded:
-                names = loaded.files
-                if len(names) != 1:
-                    raise DataError(f"holds {len(names)} arrays, expected one", file=path)
-                return np.asarray(loaded[names[0]])
-        return np.asarray(loaded)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, KeyError) as error:
-        detail = (
-            "holds a pickle, which is never loaded" if "pickle" in str(error).lower() else f"cannot be read: {error}"
+        resolved = (base / path).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise unreachable(error, path) from error
+    if not resolved.is_relative_to(base):
+        raise DataError(
+            "the path leaves the data root", file=path, fix=f"keep every file under {root}", kind="outside_root"
         )
-        raise DataError(f"the array {detail}", file=path) from error
+    return resolved
 
 
 def _spatial(array: npt.NDArray[Any], path: str) -> npt.NDArray[Any]:
     if array.ndim == 3:
         return array[np.newaxis]
     if array.ndim != 4 or array.shape[0] != 1:
-        raise DataError(f"has shape {array.shape}, expected (1, D, H, W)", file=path)
+        raise DataError(f"has shape {array.shape}, expected (1, D, H, W)", file=path, kind="wrong_shape")
     return array
 
 
@@ -69,16 +52,16 @@ def load_volume(root: Path, ref: FileRef) -> Volume:
 
     Raises DataError when it is missing, truncated, pickled, of the wrong shape, not numeric, not finite or constant.
     """
-    array = _spatial(_array(root, ref.path), ref.path)
+    array = _spatial(read_array(inside(root, ref.path), ref.path), ref.path)
     if array.dtype.kind not in "fiub":
-        raise DataError(f"has dtype {array.dtype}, expected numbers", file=ref.path)
+        raise DataError(f"has dtype {array.dtype}, expected numbers", file=ref.path, kind="wrong_dtype")
     volume = np.ascontiguousarray(array, dtype=np.float32)
     if volume.size == 0:
-        raise DataError(f"has shape {array.shape}: no voxels", file=ref.path)
+        raise DataError(f"has shape {array.shape}: no voxels", file=ref.path, kind="wrong_shape")
     if not np.isfinite(volume).all():
-        raise DataError("holds NaN or infinite values", file=ref.path)
+        raise DataError("holds NaN or infinite values", file=ref.path, kind="not_finite")
     if volume.min() == volume.max():
-        raise DataError(f"is constant ({volume.flat[0]:g} everywhere)", file=ref.path)
+        raise DataError(f"is constant ({volume.flat[0]:g} everywhere)", file=ref.path, kind="constant")
     return volume
 
 
@@ -87,7 +70,7 @@ def load_mask(root: Path, ref: MaskRef) -> Mask:
 
     Raises DataError when it cannot be read, has the wrong shape, or is not binary where it has to be.
     """
-    array = _spatial(_array(root, ref.path), ref.path)[0]
+    array = _spatial(read_array(inside(root, ref.path), ref.path), ref.path)[0]
     if ref.label is not None:
         labelled: Mask = np.asarray(array == ref.label)
         return labelled
@@ -95,7 +78,7 @@ def load_mask(root: Path, ref: MaskRef) -> Mask:
         binary: Mask = np.asarray(array, dtype=np.bool_)
         return binary
     if array.dtype.kind not in "fiu" or not np.isin(np.unique(array), (0, 1)).all():
-        raise DataError(f"is not binary (dtype {array.dtype})", file=ref.path)
+        raise DataError(f"is not binary (dtype {array.dtype})", file=ref.path, kind="not_binary")
     from_numbers: Mask = array.astype(np.bool_)
     return from_numbers
 
@@ -104,6 +87,7 @@ class DataFiles:
     """The array files of one data root, with the last few volumes kept, since questions on one volume come in a row.
 
     ``change`` replaces the voxels of a volume, but not its grid, once it has passed the checks of loading.
+    Not for use by several threads; its own, of ``read_ahead``, read files and touch nothing else.
     """
 
     def __init__(self, root: Path, keep: int = 4, change: Change = lambda _, volume: volume) -> None:
@@ -112,13 +96,27 @@ class DataFiles:
         self._keep = keep
         self._volumes: OrderedDict[str, Volume] = OrderedDict()
         self._spacing: tuple[str, tuple[float, float, float] | None] | None = None
+        self._ahead: dict[str, Future[Volume]] = {}
+        self._readers: ThreadPoolExecutor | None = None
+
+    def keep_at_least(self, count: int) -> None:
+        """Keep this many volumes, if it were fewer: those of a whole batch."""
+        self._keep = max(self._keep, count)
+
+    def read_ahead(self, refs: Iterable[FileRef | None]) -> None:
+        """Read volumes in the background, kept beside the others until they are asked for; an error waits so too."""
+        for ref in refs:
+            if ref is not None and ref.path not in self._volumes and ref.path not in self._ahead:
+                self._readers = self._readers or ThreadPoolExecutor(2, thread_name_prefix="volumes")
+                self._ahead[ref.path] = self._readers.submit(load_volume, self.root, ref)
 
     def volume(self, ref: FileRef | None) -> Volume:
         """See ``load_volume``; the array is shared and read-only."""
         if ref is None:
             raise DataError("the sample names no volume", fix="give --data DIR")
         if ref.path not in self._volumes:
-            volume = self._change(ref, load_volume(self.root, ref))
+            ahead = self._ahead.pop(ref.path, None)
+            volume = self._change(ref, load_volume(self.root, ref) if ahead is None else ahead.result())
             volume.flags.writeable = False
             self._volumes[ref.path] = volume
             while len(self._volumes) > self._keep:
@@ -134,8 +132,8 @@ class DataFiles:
             depth, height, width = self._volumes[ref.path].shape[-3:]
             return depth, height, width
         try:
-            shape = np.load(inside(self.root, ref.path), mmap_mode="r", allow_pickle=False).shape
-        except (DataError, ValueError, EOFError, OSError):
+            shape = array_header(inside(self.root, ref.path), ref.path).shape
+        except DataError:
             return None
         return (shape[-3], shape[-2], shape[-1]) if len(shape) >= 3 else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,14 @@ class Manifest:
     information: str
 
     def __iter__(self) -> Iterator[Sample]:
-        with self.path.open(encoding="utf-8") as stream:
-            for raw in stream:
-                yield Sample.from_json(json.loads(raw))
+        return read_samples(self.path)
+
+
+def read_samples(path: Path) -> Iterator[Sample]:
+    """The samples of a manifest that was written earlier."""
+    with path.open(encoding="utf-8") as stream:
+        for raw in stream:
+            yield Sample.from_json(json.loads(raw))
 
 
 def parts_of(task: Task[Any], source: DataSource, wanted: Collection[str] | None) -> Collection[str] | None:
@@ -69,7 +74,9 @@ def samples_of(
     offered = [kind for kind in task.records if source.offers(kind, split)]
     for kind in offered or task.records[:1]:  # asked for what is not there, the source says what is
         for record in source.records(kind, split, only):
-            yield from worded(task, record, ask, variants)
+            asked = record.unrepaired() if ask.upstream else record
+            for sample in worded(task, asked, ask, variants):
+                yield replace(sample, note=asked.note) if asked.note else sample
 
 
 def write_manifest(

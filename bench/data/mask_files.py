@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from m3dbench.data.arrays import need_file
 from m3dbench.data.files import inside, load_mask
 from m3dbench.data.sample import MaskRef
 from m3dbench.errors import DataError, missing_extra
@@ -40,10 +41,16 @@ def _nifti(file: Path, path: str) -> MaskFile:
         import nibabel
     except ImportError as error:
         raise missing_extra("reading NIfTI masks", "data") from error
-    if not file.is_file():
-        raise DataError("the mask file is missing", file=path)
+    need_file(file, path)
     try:
-        image: Any = nibabel.as_closest_canonical(nibabel.load(file))  # type: ignore[no-untyped-call]
+        native: Any = nibabel.load(file)
+        if (
+            native.affine is None
+            or not np.isfinite(native.affine).all()
+            or abs(np.linalg.det(native.affine[:3, :3])) < 1e-9
+        ):
+            raise DataError("the affine is singular", file=path, field="affine", fix="write a header with voxel sizes")
+        image: Any = nibabel.as_closest_canonical(native)  # type: ignore[no-untyped-call]
         array = np.asarray(image.dataobj)
     except (nibabel.filebasedimages.ImageFileError, EOFError, OSError, ValueError, zlib.error) as error:
         raise DataError(f"cannot be read as NIfTI: {error}", file=path) from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
@@ -37,7 +38,8 @@ class Prediction:
     space, compared by cosine; None when it gives none.
     absent: the model states that the target is not there.
     status: ``error`` and ``refused`` carry a reason; their other fields are kept for reading, never scored.
-    wording: the exact prompt, where the adapter words requests itself.
+    wording: the exact prompt, where the adapter words requests itself. prompt_ids: its token ids.
+    notes: what is worth counting about how the answer came about, in a few fixed words ("no [SEG]"); in the summary.
     """
 
     id: str
@@ -50,6 +52,8 @@ class Prediction:
     status: PredictionStatus = "ok"
     reason: str = ""
     wording: str = ""
+    prompt_ids: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class StoredPrediction:
     mask: of shape (D, H, W). embedding: of shape (2, dimensions), image and text.
     soft: (sum p, sum p*g) where the model gave probabilities, since masks are stored hard.
     unparsed: a box was asked for and the text holds neither a box nor a statement of absence.
+    prompt_ids: runs (token id, how often in a row), since a volume's place in a prompt is hundreds of equal ids.
     """
 
     id: str
@@ -72,6 +77,8 @@ class StoredPrediction:
     unparsed: bool = False
     reason: str = ""
     wording: str = ""
+    prompt_ids: tuple[tuple[int, int], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         row: dict[str, Any] = {"id": self.id, "status": self.status}
@@ -83,7 +90,7 @@ class StoredPrediction:
             record = getattr(self, name)
             if record is not None:
                 row[name] = {field: getattr(record, field) for field in ArrayRecord.__slots__}
-        for name in ("absent", "unparsed", "reason", "wording"):
+        for name in ("absent", "unparsed", "reason", "wording", "prompt_ids", "notes"):
             if value := getattr(self, name):
                 row[name] = value
         return row
@@ -97,7 +104,14 @@ class StoredPrediction:
         for name in ("box", "soft"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
+        values["prompt_ids"] = tuple((token, times) for token, times in values.get("prompt_ids", ()))
+        values["notes"] = tuple(values.get("notes", ()))
         return StoredPrediction(**values)
+
+
+def runs_of(ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Token ids as runs (id, how often in a row)."""
+    return tuple((token, len(list(same))) for token, same in groupby(ids))
 
 
 def hard_mask(mask: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

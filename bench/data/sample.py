@@ -82,7 +82,7 @@ class Sample:
     study). strata: dimension -> value, both plain text. volume: None when answers are scored without volumes.
     excluded: why no answer to it can be judged fairly; ``corrected`` scoring leaves it out and counts it under this
     reason, ``upstream`` scores it like any other. Empty for a sound sample. base: of one wording among several, the id
-    that they share.
+    that they share. note: what was repaired in the data for it, and why.
     """
 
     id: str
@@ -93,6 +93,7 @@ class Sample:
     volume: FileRef | None = None
     excluded: str = ""
     base: str = ""
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return _without_defaults(self)
@@ -117,6 +118,7 @@ class Sample:
             volume=FileRef(**row["volume"]) if row.get("volume") else None,
             excluded=row.get("excluded", ""),
             base=row.get("base", ""),
+            note=row.get("note", ""),
         )
 
 

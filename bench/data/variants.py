@@ -37,6 +37,11 @@ def worded(task: Task[Any], record: Record, ask: Asking, variants: int) -> Itera
         yield from _variants(versions)
 
 
+def dimension_of(samples: Iterable[Sample]) -> str:
+    """The stratum dimension of the wordings, empty where each sample has one."""
+    return DIMENSION if next(iter(samples)).base else ""
+
+
 def _variants(versions: Iterable[Sample]) -> Iterator[Sample]:
     together = list(versions)
     width = len(str(len(together)))

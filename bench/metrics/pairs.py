@@ -26,6 +26,15 @@ class TextPair:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedPair:
+    """Free text for a language model to judge. ``question``: what was asked, empty where it is the same for all."""
+
+    prediction: str
+    reference: str
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChoicePair:
     """A choice among lettered options. ``answer``: the reference's letter; ``choices``: offered letter -> text."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from m3dbench.data.files import DataFiles
-from m3dbench.data.prediction import Prediction, StoredPrediction, hard_mask
+from m3dbench.data.prediction import Prediction, StoredPrediction, hard_mask, runs_of
 from m3dbench.data.sample import AnswerKind, Sample
 from m3dbench.errors import DataError
 from m3dbench.metrics.absence import states_absence
@@ -32,7 +32,14 @@ def store(
 
     An answer of the wrong form becomes an ``error`` with the reason.
     """
-    common: dict[str, Any] = {"id": answer.id, "text": answer.text, "wording": answer.wording, "absent": answer.absent}
+    common: dict[str, Any] = {
+        "id": answer.id,
+        "text": answer.text,
+        "wording": answer.wording,
+        "absent": answer.absent,
+        "prompt_ids": runs_of(answer.prompt_ids),
+        "notes": answer.notes,
+    }
     if answer.status != "ok":
         return StoredPrediction(status=answer.status, reason=answer.reason, **common)
     if kind in ("choice", "text"):

@@ -43,7 +43,7 @@ def make(
     task: Task[Any], source: DataSource, settings: Settings, run: RunFolder, progress: Progress
 ) -> Mapping[str, Any] | None:
     """Run the blind baseline on the same test set, in the cache; None where it does not do the task or cannot."""
-    adapter = _blind_adapter(task.name)
+    adapter = blind_adapter(task.name)
     if adapter is None:
         return None
     place = RunFolder.create(_place(run, task.name).with_suffix(""))
@@ -57,7 +57,8 @@ def make(
     return find(run, task.name)
 
 
-def _blind_adapter(task: str) -> Adapter | None:
+def blind_adapter(task: str) -> Adapter | None:
+    """The installed adapter that answers a task without looking, None where there is none."""
     for name in registry.available("adapters"):
         factory = registry.load("adapters", name)
         if getattr(factory, "role", "") == ROLE and task in factory.tasks:

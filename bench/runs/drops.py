@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby, zip_longest
+from itertools import zip_longest
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from m3dbench.errors import UserError
 from m3dbench.metrics.core import FloatArray, Metric, Statistics
 from m3dbench.runs import jsonl
 from m3dbench.runs.control import PERMUTE_CHOICES
-from m3dbench.runs.engine import write_summary
 from m3dbench.runs.folder import RunFolder, TaskFolder
+from m3dbench.runs.paired_scores import Key, statistics
+from m3dbench.runs.score_task import write_summary
 from m3dbench.runs.scoring import Metrics
 from m3dbench.runs.summary import SEED, ControlSummary, Drop, TaskSummary
 from m3dbench.stats.paired import paired_difference
@@ -35,7 +36,6 @@ SAME = (
 )
 """Facts of the resume set in which a plain run and its control agree."""
 AGAIN = "make it with the same command without --control, then repeat this one"
-Key = tuple[str, str]
 Pair = tuple[Statistics, Statistics]
 
 
@@ -106,20 +106,10 @@ def _unlike(against: RunFolder, what: str) -> UserError:
 
 def _paired(controlled: TaskFolder, plain: TaskFolder, against: RunFolder) -> Iterator[tuple[str, dict[Key, Pair]]]:
     """Sample by sample its case, and (plain, control) of each metric with statistics in both. Flat in memory."""
-    for sample, one, other in zip_longest(jsonl.read(controlled.manifest), _statistics(plain), _statistics(controlled)):
+    for sample, one, other in zip_longest(jsonl.read(controlled.manifest), statistics(plain), statistics(controlled)):
         if sample is None or one is None or other is None or not sample["id"] == one[0] == other[0]:
             raise _unlike(against, "the samples")
         yield sample["case"], {key: (one[1][key], other[1][key]) for key in one[1] if key in other[1]}
-
-
-def _statistics(folder: TaskFolder) -> Iterator[tuple[str, dict[Key, Statistics]]]:
-    """Sample id -> (scoring, metric) -> statistics, where there are any, in the order of the manifest."""
-    for sample_id, rows in groupby(jsonl.read(folder.scores), key=lambda row: row["id"]):
-        found: dict[Key, Statistics] = {}
-        for row in rows:
-            if "statistics" in row or row["value"] is not None:
-                found[row["scoring"], row["metric"]] = tuple(row.get("statistics", (row["value"], 1.0)))
-        yield sample_id, found
 
 
 def _drop(metric: Metric, scoring: Scoring, sums: FloatArray, samples: int) -> Drop:

@@ -70,9 +70,11 @@ def of_scores(
     information: str,
     metrics: Mapping[Scoring, list[Metric]],
     control: str = "",
+    splits: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The comparable set."""
+    """The comparable set. ``splits``: how the splits were made where they are not those of the data's release."""
     return {
+        **({"splits": dict(splits)} if splits else {}),
         "control": control,
         "task": task_name,
         "task_version": task_version,

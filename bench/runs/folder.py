@@ -1,6 +1,7 @@
 """The run folder: ``run.json`` at the top, and one folder a task with manifest, journal, arrays, scores and summary.
 
-Everything in it but ``sessions.jsonl`` and ``timings.jsonl`` is the same bytes however often the run was interrupted.
+Everything in it is the same bytes however often the run was interrupted, but ``sessions.jsonl``, ``timings.jsonl`` and
+what an adapter keeps of a paid endpoint (``replies.jsonl``, ``usage.jsonl``), which hold what happened when.
 """
 
 from __future__ import annotations
@@ -48,6 +49,14 @@ class TaskFolder:
     @property
     def timings(self) -> Path:
         return self.path / "timings.jsonl"
+
+    @property
+    def replies(self) -> Path:
+        return self.path / "replies.jsonl"
+
+    @property
+    def usage(self) -> Path:
+        return self.path / "usage.jsonl"
 
     @property
     def scores(self) -> Path:
@@ -129,17 +138,25 @@ class RunFolder:
         """
         if not (self.path / "run.json").exists():
             jsonl.write_document(self.path / "run.json", self.content())
-        started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        row = {"started": started, "host": socket.gethostname(), "pid": os.getpid(), "command": sys.argv}
-        with (self.path / "sessions.jsonl").open("ab") as stream:
-            stream.write(jsonl.line(row))
+        self.note({"host": socket.gethostname(), "pid": os.getpid(), "command": sys.argv})
 
-    def merge_summaries(self) -> dict[str, Any]:
-        """Write the top ``summary.json`` from those of the tasks and return it."""
-        merged: dict[str, Any] = {"schema": SCHEMA, "tasks": {}}
+    def note(self, row: Mapping[str, Any]) -> None:
+        """A line in ``sessions.jsonl`` with the time."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        with (self.path / "sessions.jsonl").open("ab") as stream:
+            stream.write(jsonl.line({"started": now, **row}))
+
+    def summaries(self) -> dict[str, dict[str, Any]]:
+        """Task -> its summary, of the tasks that are finished."""
+        found: dict[str, dict[str, Any]] = {}
         for name in self.tasks():
             path = self.task(name).summary
             if path.exists():
-                merged["tasks"].update(json.loads(path.read_text(encoding="utf-8"))["tasks"])
+                found.update(json.loads(path.read_text(encoding="utf-8"))["tasks"])
+        return found
+
+    def merge_summaries(self) -> dict[str, Any]:
+        """Write the top ``summary.json`` from those of the tasks and return it."""
+        merged: dict[str, Any] = {"schema": SCHEMA, "tasks": self.summaries()}
         jsonl.write_document(self.path / "summary.json", merged)
         return merged

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from m3dbench.data.prediction import ARRAYS
+from m3dbench.data.prediction import ARRAYS, StoredPrediction
 from m3dbench.runs import jsonl
 
 SYNC_EVERY_S = 1.0
@@ -114,6 +114,16 @@ class Rows:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+
+
+def predictions(rows: Rows) -> Callable[[str], StoredPrediction | None]:
+    """Stored predictions by sample id, None where there is none."""
+
+    def prediction_of(sample_id: str) -> StoredPrediction | None:
+        row = rows.get(sample_id)
+        return None if row is None else StoredPrediction.from_json(row)
+
+    return prediction_of
 
 
 def _light(row: dict[str, Any]) -> dict[str, Any]:

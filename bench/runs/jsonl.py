@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from m3dbench.errors import DataError
+from m3dbench.data.tables import parse_line, read_lines
+
+parse = parse_line
 
 
 def line(row: Mapping[str, Any]) -> bytes:
@@ -21,27 +23,18 @@ def line(row: Mapping[str, Any]) -> bytes:
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of a JSON lines file. Raises DataError naming the line when one is not a JSON object."""
-    with path.open("rb") as stream:
-        for number, raw in enumerate(stream, 1):
-            if not raw.strip():
-                continue
-            yield parse(raw, path, number)
+    for _, row in read_lines(path):
+        yield row
 
 
-def parse(raw: bytes, path: Path, number: int) -> dict[str, Any]:
-    """One line as an object."""
-    try:
-        row = json.loads(raw)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"is not valid JSON: {error}", file=path, record=f"line {number}") from error
-    if not isinstance(row, dict):
-        raise DataError("expected a JSON object", file=path, record=f"line {number}")
-    return row
+def document(content: Mapping[str, Any]) -> bytes:
+    """A JSON document for people to read, as UTF-8."""
+    return (json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
 
 def write_document(path: Path, content: Mapping[str, Any]) -> None:
     """Replace a JSON document atomically: a reader sees the old one or the new one, whole."""
-    replace(path, (json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+    replace(path, document(content))
 
 
 def replace(path: Path, content: bytes) -> None:

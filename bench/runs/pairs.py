@@ -12,7 +12,16 @@ import numpy as np
 from m3dbench.data.prediction import StoredPrediction
 from m3dbench.data.sample import MaskRef, Sample
 from m3dbench.metrics.box_text import box_to_text
-from m3dbench.metrics.pairs import DEFAULT_GRID, BoxPair, ChoicePair, MaskArray, MaskPair, RetrievalPair, TextPair
+from m3dbench.metrics.pairs import (
+    DEFAULT_GRID,
+    BoxPair,
+    ChoicePair,
+    JudgedPair,
+    MaskArray,
+    MaskPair,
+    RetrievalPair,
+    TextPair,
+)
 from m3dbench.runs.masks import read_mask
 
 
@@ -36,6 +45,8 @@ class PairMaker:
         if kind is TextPair:
             present = reference.present is not False
             return TextPair(prediction.text or "", reference.text, reference.names, present)
+        if kind is JudgedPair:
+            return JudgedPair(prediction.text or "", reference.text, request.question)
         if kind is ChoicePair:
             return ChoicePair(prediction.text or "", reference.choice, request.choices)
         if kind is BoxPair:
@@ -60,7 +71,7 @@ class PairMaker:
         """The same reference beside no answer: tells whether a metric applies to a sample whose prediction failed."""
         if kind is RetrievalPair:
             return replace(pair, image_to_text=None, text_to_image=None)
-        empty: Any = "" if kind in (TextPair, ChoicePair) else None
+        empty: Any = "" if kind in (TextPair, JudgedPair, ChoicePair) else None
         changes: dict[str, Any] = {"prediction": empty}
         if kind is BoxPair:
             changes.update(prediction_text="", unparsed=True)
@@ -85,3 +96,12 @@ def stored_masks(folder: Path) -> Callable[[StoredPrediction], MaskArray | None]
         return None if prediction.mask is None else read_mask(folder / "masks", prediction.mask)
 
     return read
+
+
+def text_pairs() -> PairMaker:
+    """A maker of pairs of texts alone: it reads no file."""
+
+    def no_mask(_: object) -> MaskArray:
+        raise TypeError("a pair of texts has no mask")
+
+    return PairMaker(reference_mask=no_mask, predicted_mask=no_mask)

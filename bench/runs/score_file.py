@@ -17,10 +17,11 @@ from m3dbench.metrics.box_convention import BoxConvention
 from m3dbench.metrics.pairs import DEFAULT_GRID
 from m3dbench.progress import Progress
 from m3dbench.runs import facts, lock
-from m3dbench.runs.engine import Settings, make_metrics, score_task
+from m3dbench.runs.engine import Settings, make_metrics
 from m3dbench.runs.folder import RunFolder, TaskFolder
 from m3dbench.runs.from_file import Counts, Grid, journal_answers, rows_as_samples
 from m3dbench.runs.pairs import PairMaker, stored_masks
+from m3dbench.runs.score_task import score_task
 from m3dbench.runs.summary import TaskSummary
 from m3dbench.task import Asking, Task
 
@@ -68,17 +69,27 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
             examples = ", ".join(f"{kind}: {sample}" for kind, sample in counts.examples.items())
             raise UserError(f"the ids are not complete: {told}", file=job.answers.path, record=examples, field="id")
         root = job.source.root.path if job.source is not None else job.answers.path.parent
+        splits: dict[str, str] = {}
+        if job.source is not None:
+            splits = job.source.splits(task.records, parts_of(task, job.source, settings.parts))
         about = {
             "test_set": settings.split if job.source is not None else job.answers.path.name,
             "title": task.title,
             "data": job.source.root.kind if job.source is not None else "file",
             "data_root": str(root.resolve()),
+            "splits": splits,
             "model": job.model,
             "role": "model",
         }
-        comparable = facts.of_scores(task.name, task.version, manifest.comparable, manifest.information, metrics)
+        comparable = facts.of_scores(
+            task.name, task.version, manifest.comparable, manifest.information, metrics, splits=splits
+        )
         resume = {"task": task.name, "task_version": task.version, "manifest": manifest.digest, "model": job.model}
-        known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": {}})
+        strata = settings.strata
+        recorded = {"strata": strata.to_json()} if strata is not None else {}
+        known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": {}, **recorded})
+        if strata is not None:
+            strata.refuse_foreign(manifest, task.name)
         run.record(task.name, known, status="running", folder=HERE, about=about)
         files = DataFiles(root)
         pairs = None if job.source is not None else _own_pairs(root, run.path)
@@ -91,6 +102,7 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
             about,
             ids=counts.to_json(),
             pairs=pairs,
+            strata=strata,
             progress=progress,
         )
         run.record(task.name, known, status="complete", folder=HERE, about=about)

@@ -34,9 +34,11 @@ def score(
     pairs: PairMaker,
     out: Path,
     advance: Callable[[int], None] = lambda _: None,
+    further: Callable[[Sample], Mapping[str, str]] = lambda _: {},
 ) -> dict[Scoring, list[Tally]]:
     """Judge every sample by every metric, write one row each to ``out`` (replaced when whole) and return the tallies.
 
+    ``further`` gives strata that neither the sample nor its pairs know, told in its rows like those of its pairs.
     A sample without a prediction counts as failed. Memory does not grow with the number of samples but for the
     per-case sums.
     """
@@ -49,7 +51,8 @@ def score(
             predictions = [prediction_of(sample.id) or _missing(sample.id) for sample in chunk]
             rows: list[list[bytes]] = [[] for _ in chunk]
             made = _Pairs(pairs, chunk, predictions)
-            found = made.strata({metric.pair for chosen in metrics.values() for metric in chosen})
+            of_pairs = made.strata({metric.pair for chosen in metrics.values() for metric in chosen})
+            found = [{**told, **further(sample)} for told, sample in zip(of_pairs, chunk, strict=True)]
             for scoring, chosen in tallies.items():
                 excluded = [sample.excluded if scoring == "corrected" else "" for sample in chunk]
                 for tally in chosen:

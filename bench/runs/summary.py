@@ -108,13 +108,39 @@ class ControlSummary:
 
 
 @dataclass(frozen=True)
+class JudgeSummary:
+    """What is to be known about a language model's scores.
+
+    metric: the headline metric it judged. unscored_rate: unscored / n_planned; above ``max_unscored`` the scores are
+    not ``publishable``. failures: why samples went unscored -> how many. upstream_lost: scores that the reference's own
+    pattern cannot read, None where it does not apply. usage: tokens, cost where prices are known, and the models that
+    the endpoint named. audit: ``digest`` and ``fit`` of the audit that was given of this judge, empty without one.
+    """
+
+    metric: str
+    model: str
+    rubric: str
+    signature: str
+    unscored: int
+    unscored_rate: float
+    max_unscored: float
+    failures: Mapping[str, int]
+    publishable: bool
+    upstream_lost: int | None
+    usage: Mapping[str, Any]
+    audit: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class TaskSummary:
     """Everything a leaderboard or a comparison reads of a task's run.
 
     predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. excluded: why ``corrected``
-    scoring leaves samples out -> how many.
-    predictions: counts by status. ids: missing, duplicate and unknown ids of a scored file. control: set where the
-    model was shown something else than the data; such values are no results.
+    scoring leaves samples out -> how many. repaired: what was repaired in the data, or is wrong with it -> samples.
+    control: set where the model was shown something else than the data; such values are no results. splits:
+    sub-dataset -> how its split was made, where that is not as released. apart: dimensions of a stratum file.
+    prediction_reasons: why predictions ended otherwise than ``ok`` -> how many. notes: what the adapter noted of its
+    answers ("no [SEG]") -> of how many.
     """
 
     task: str
@@ -131,7 +157,13 @@ class TaskSummary:
     ids: Mapping[str, int]
     metrics: tuple[MetricSummary, ...]
     excluded: Mapping[str, int] = field(default_factory=dict)
+    repaired: Mapping[str, int] = field(default_factory=dict)
     control: ControlSummary | None = None
+    splits: Mapping[str, str] = field(default_factory=dict)
+    apart: tuple[str, ...] = ()
+    prediction_reasons: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, int] = field(default_factory=dict)
+    judges: tuple[JudgeSummary, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -163,7 +195,7 @@ def _metric(tally: Tally, scoring: Scoring, macro: str, variants: str) -> Metric
         micro=_value(tally, tally.cells[OVERALL], resample=True),
         macro=_macro(tally, macro, dimensions[macro]) if macro in dimensions else None,
         strata=strata,
-        unscored_reasons=dict(sorted(tally.reasons.items())),
+        unscored_reasons=tally.reasons.to_json(),
         quirks=dict(sorted(tally.quirks.items())),
         spread=_spread(strata.get(variants, {})),
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from m3dbench.data.sample import Sample
 from m3dbench.metrics.core import FloatArray, Metric, Outcome, Statistics
+from m3dbench.runs.reasons import Reasons
 
 OVERALL = ("", "")
 
@@ -51,7 +52,7 @@ class Tally:
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self.cells: dict[tuple[str, str], Cell] = {OVERALL: Cell()}
-        self.reasons: Counter[str] = Counter()
+        self.reasons = Reasons()
         self.quirks: Counter[str] = Counter()
 
     def add(
@@ -65,7 +66,7 @@ class Tally:
         for key in (OVERALL, *(sample.strata if strata is None else strata).items()):
             self.cells.setdefault(key, Cell()).add(sample.case, outcome, chance)
         if outcome.status == "unscored":
-            self.reasons[outcome.reason] += 1
+            self.reasons.add(outcome.reason)
         if outcome.quirk:
             self.quirks[outcome.quirk] += 1
 

@@ -20,7 +20,7 @@ def read_literals(path: Path) -> dict[str, Any]:
     that is too large, no UTF-8 or no Python.
     """
     values: dict[str, Any] = {}
-    for statement in _parse(path).body:
+    for statement in parse(path).body:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue  # a docstring
         target, value = _assignment(statement)
@@ -46,7 +46,8 @@ def _assignment(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:
     return (target.id, statement.value) if isinstance(target, ast.Name) else (None, None)
 
 
-def _parse(path: Path) -> ast.Module:
+def parse(path: Path) -> ast.Module:
+    """A file as a syntax tree. Raises UserError when it is too large, no UTF-8 or no Python."""
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise UserError(

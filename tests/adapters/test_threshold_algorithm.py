@@ -14,9 +14,10 @@ import pytest
 from m3dbench.adapters.threshold.algorithm import has_rule, named_in, segment, segment_in, study
 from m3dbench.adapters.threshold.anatomy import Anatomy
 from m3dbench.adapters.threshold.levels import find_levels
-from m3dbench.data.convert.nifti import read_labels, read_scan
 from m3dbench.data.convert.place import place_scan
 from m3dbench.data.geometry import Geometry, to_grid
+from m3dbench.data.raw import read_scan
+from m3dbench.data.raw.nifti import read_labels
 
 SHARED = Path(os.environ.get("M3DBENCH_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "totalsegmentator"
 Volume = npt.NDArray[np.float32]

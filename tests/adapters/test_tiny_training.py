@@ -88,7 +88,9 @@ def test_the_kept_tokenizers_know_every_phrase_of_the_wording():
         Request("segment", description="The organ inside the skull."),
         Request("name_region", box=(0.125, 0.25, 0.5, 0.5, 0.75, 1.0), wording="Name and describe it."),
         Request("name_region", target="brain"),
-        Request("choose", question="What is the phase or window of this CT?", choices={"A": "Lung window", "B": "None"}),
+        Request(
+            "choose", question="What is the phase or window of this CT?", choices={"A": "Lung window", "B": "None"}
+        ),
     ]
     for request in requests:
         ids = tokens(wording.prompt(request, GRID, 48)).input_ids

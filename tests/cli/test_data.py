@@ -52,6 +52,9 @@ def test_the_real_scans_run_with_every_baseline_that_can(
     assert {"rec", "seg_semantic"} <= set(run.tasks)
     assert "No intervals under 10 cases" in done.stdout
     assert all(summary["data"] == "converted" for summary in run.summary["tasks"].values())
+    facts = json.loads((tmp_path / "r" / "run.json").read_text())["tasks"]["rec"]["facts"]
+    assert facts["comparable"]["splits"] == {"totalsegmentator": "all cases are test cases"}
+    assert "Split of totalsegmentator: all cases are test cases." in done.stdout
     if model == "oracle":
         assert values["seg_semantic", "dice"] == values["rec", "iou"] == values["reg", "name_exact"] == 1
     if model == "threshold":

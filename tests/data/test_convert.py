@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from m3dbench.data.convert.totalsegmentator import ConversionReport, convert_totalsegmentator
+from m3dbench.data.convert.converting import ConversionReport
+from m3dbench.data.convert.converting import convert as convert_table
+from m3dbench.data.convert.table import load_table
 from m3dbench.data.geometry import read_geometry, to_native
 from m3dbench.errors import UserError
 
@@ -65,7 +67,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def convert(source: Path, target: Path, **options: Any) -> ConversionReport:
-    return convert_totalsegmentator(source, target, **{"code": "0011", "grid": GRID, **options})
+    return convert_table(load_table("totalsegmentator"), source, target, **{"code": "0011", "grid": GRID, **options})
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -101,7 +103,11 @@ def test_both_forms_give_the_same_prepared_layout(source: Path, tmp_path: Path) 
     assert (split["train"], split["numTest"], len(split["test"])) == ([], 2, 8)
     assert split["test"][0] == {"image": "0011/s0001/image.npy", "label": "0011/s0001/masks/mask_0.npy"}
     marker = json.loads((target / "m3dbench-data.json").read_text())
-    assert (marker["kind"], marker["split"]) == ("converted", "all-test")
+    assert marker["kind"] == "converted"
+    assert (marker["splits"], marker["conversions"]["0011"]["split"]) == (
+        {"0011": "all cases are test cases"},
+        "all-test",
+    )
     written = snapshot(target)
     del written["m3dbench-data.json"]
     assert marker["digests"] == written
@@ -169,9 +175,9 @@ def test_a_seeded_split_goes_by_case(source: Path, tmp_path: Path) -> None:
 
     split = json.loads((tmp_path / "out/M3D_Seg_npy/0011/0011.json").read_text())
     train, test = ({item["image"] for item in split[name]} for name in ("train", "test"))
-    assert (len(train), len(test), report.split) == (4, 4, "seed")
+    assert (len(train), len(test), len(report.split.train)) == (4, 4, 4)
     assert not train & test
-    marker = json.loads((tmp_path / "out/m3dbench-data.json").read_text())
+    marker = json.loads((tmp_path / "out/m3dbench-data.json").read_text())["conversions"]["0011"]
     assert (marker["split"], marker["seed"], marker["train_fraction"]) == ("seed", 3, 0.5)
 
 
@@ -233,7 +239,7 @@ DAMAGES = {
     "fractions": "labels.nii.gz",
     "not finite": "ct.nii.gz",
     "not CT": "ct.nii.gz",
-    "no labels": "s0002",
+    "no labels": "ct.nii.gz",
     "singular": "ct.nii.gz",
     "unplaced": "ct.nii.gz",
 }

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from m3dbench.data.convert.nifti import Scan, read_labels, read_scan
 from m3dbench.data.convert.place import place_scan
 from m3dbench.data.convert.resample import resample_image, resample_mask
 from m3dbench.data.geometry import Geometry, orient, read_geometry, to_grid, to_native, unorient, write_geometry
+from m3dbench.data.raw import Scan, read_scan
+from m3dbench.data.raw.nifti import read_labels
 from m3dbench.errors import UserError
 
 pytest.importorskip("nibabel", reason="needs m3dbench[data]")

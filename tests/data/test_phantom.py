@@ -14,7 +14,7 @@ from m3dbench.data import phantom
 from m3dbench.data.files import DataFiles
 from m3dbench.data.geometry import read_geometry
 from m3dbench.data.phantom import resample
-from m3dbench.data.phantom.report import prepared_text
+from m3dbench.data.prepare.texts import prepared_text
 from m3dbench.data.sample import FileRef
 
 SEED = 3

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from m3dbench.data import phantom
 from m3dbench.data.phantom import resample
-from m3dbench.data.phantom.report import prepared_text
+from m3dbench.data.prepare.texts import prepared_text
 
 pytest.importorskip("PIL")
 pytest.importorskip("nibabel")

@@ -121,7 +121,7 @@ CAP, VQA, SEG = "M3D_Cap_npy/M3D_Cap.json", "M3D-VQA/M3D_VQA_test.csv", "M3D_Seg
             MaskRecord,
             SEG,
             lambda path: edit_json(path, lambda c: c["test"][0].update(label="0003/x/mask_(4, 2, 2, 2).npz")),
-            "mask_<class index>",
+            "data prepare seg",
         ),
         (
             MaskRecord,

@@ -86,7 +86,8 @@ def test_equal_to_monai_on_real_masks(shared: Path, tmp_path: Path) -> None:
     source = shared / "data" / "totalsegmentator"
     if not source.is_dir():
         pytest.skip("no real masks here")
-    from m3dbench.data.convert.totalsegmentator import convert_totalsegmentator
+    from m3dbench.data.convert.converting import convert
+    from m3dbench.data.convert.table import load_table
     from m3dbench.data.files import DataFiles
     from m3dbench.data.sample import FileRef
 
@@ -94,7 +95,7 @@ def test_equal_to_monai_on_real_masks(shared: Path, tmp_path: Path) -> None:
     (tmp_path / "source/case_a").symlink_to(source / "case_a")
     (tmp_path / "source/labels.json").symlink_to(source / "labels.json")
     root = tmp_path / "prepared"
-    convert_totalsegmentator(tmp_path / "source", root, code="real", grid=(32, 128, 128))
+    convert(load_table("totalsegmentator"), tmp_path / "source", root, code="real", grid=(32, 128, 128))
     image = next(root.rglob("image.npy"))
     spacing = DataFiles(root).spacing(FileRef(image.relative_to(root).as_posix()))
     assert spacing is not None

@@ -14,6 +14,6 @@ def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every reproducible file of a run folder by its relative path."""
-    varying = {"sessions.jsonl", "timings.jsonl", "lock"}
+    varying = {"sessions.jsonl", "timings.jsonl", "replies.jsonl", "usage.jsonl", "lock"}
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in varying)
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from m3dbench.adapters.m3d_clip.model import M3DClip
-from m3dbench.data.phantom.report import prepared_text, report_of
+from m3dbench.data.phantom.report import report_of
+from m3dbench.data.prepare.texts import prepared_text
 
 from .bank import FeatureBank
 from .cases import PREPARATIONS, TrainingCase

@@ -14,7 +14,8 @@ from m3dbench.data.phantom.definitions import AMBIGUOUS
 from m3dbench.data.phantom.labels import Tissue
 from m3dbench.data.phantom.questions import LETTERS, NOT_OFFERED
 from m3dbench.data.phantom.refseg import referring_rows
-from m3dbench.data.phantom.report import prepared_text, report_of
+from m3dbench.data.phantom.report import report_of
+from m3dbench.data.prepare.texts import prepared_text
 from m3dbench.data.records import MaskRecord, QuestionRecord, Record, ReferringRecord, ReportRecord
 from m3dbench.data.sample import FileRef, MaskRef, Request, Sample
 from m3dbench.metrics.box_text import box_to_text

@@ -1,37 +1,33 @@
-"""Finding the cases of a TotalSegmentator-like folder and the classes that their labels name."""
+"""Finding the cases of a public release by the layouts of its table."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from scipy import ndimage
+from m3dbench.data.convert.table import Layout, Table
+from m3dbench.errors import UserError
 
-from m3dbench.data.convert.nifti import Scan, read_labels
-from m3dbench.data.convert.prepared import class_name, read_json
-from m3dbench.errors import DataError, UserError
-
-_SCANS = ("ct.nii.gz", "ct.nii")
-_LABELS = ("labels.nii.gz", "labels.nii", "segmentations.nii.gz", "segmentation.nii.gz", "label.nii.gz", "seg.nii.gz")
-LAYOUT = "<case>/ct.nii.gz with <case>/segmentations/<name>.nii.gz, or with <case>/labels.nii.gz and a labels.json"
-
-Labels = tuple[str, npt.NDArray[np.bool_]]
+NIFTI = ".nii.gz"
 
 
 @dataclass(frozen=True)
 class Case:
     """The files of one case: the scan, and either a mask file per class (``masks``: class name to file) or one
-    multi-label file (``labels``). A folder that has both gives its masks: they are the public layout, and may overlap.
+    multi-label file (``labels``). ``scan`` and ``labels`` may name files that are not there: converting tells.
     """
 
     name: str
     scan: Path
-    masks: Mapping[str, Path]
-    labels: Path | None
+    masks: Mapping[str, Path] = field(default_factory=dict)
+    labels: Path | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether both the scan and labels are there."""
+        return self.scan.is_file() and (bool(self.masks) or (self.labels is not None and self.labels.is_file()))
 
     @property
     def files(self) -> list[Path]:
@@ -39,107 +35,82 @@ class Case:
         return [self.scan, *([self.labels] if self.labels else [self.masks[name] for name in sorted(self.masks)])]
 
 
-def find_cases(source: Path) -> list[Case]:
-    """The case folders of ``source`` by name. A folder counts as a case when it holds a scan, masks or a label file.
+def find_cases(source: Path, table: Table) -> list[Case]:
+    """The cases of ``source`` by name. A case has a scan or labels where a layout of the table expects them; where
+    several layouts fit, the first that is complete counts.
 
-    Raises UserError when ``source`` is no folder or holds no case. What a case lacks is told when it is converted.
+    Raises UserError when ``source`` is no folder, holds no case, or a mask file names a class that the table lacks.
     """
     if not source.is_dir():
-        raise UserError("the source is not a folder", file=source, fix=f"give a folder with {LAYOUT}")
-    cases = [case for folder in sorted(source.iterdir()) if folder.is_dir() and (case := _case(folder)) is not None]
-    if not cases:
-        raise UserError("no case was found", file=source, fix=f"expected {LAYOUT}")
-    return cases
+        raise UserError("the source is not a folder", file=source, fix=f"give a folder with {table.expected()}")
+    found: dict[str, Case] = {}
+    for layout in table.layouts:
+        for case in _cases(source, layout, table):
+            known = found.get(case.name)
+            if known is None or (case.complete and not known.complete):
+                found[case.name] = case
+    used = {path for case in found.values() if case.complete for path in case.files}
+    found = {name: case for name, case in found.items() if case.complete or not _there(case) <= used}
+    if table.cases:
+        found = {name: case for name, case in found.items() if re.fullmatch(table.cases, name)}
+    if not found:
+        raise UserError("no case was found", file=source, fix=f"expected {table.expected()}")
+    return [found[name] for name in sorted(found)]
 
 
-def _case(folder: Path) -> Case | None:
-    if folder.name.startswith("."):
-        return None
-    scan = next((folder / name for name in _SCANS if (folder / name).is_file()), None)
-    found = sorted((folder / "segmentations").glob("*.nii*")) if (folder / "segmentations").is_dir() else []
-    masks = {class_name(path.name.partition(".nii")[0]): path for path in found}
-    labels = next((folder / name for name in _LABELS if (folder / name).is_file()), None)
-    if scan is None and not masks and labels is None:
-        return None
-    return Case(folder.name, scan or folder / _SCANS[0], masks, None if masks else labels)
+def _there(case: Case) -> set[Path]:
+    """The files of a case that exist; where another case has them all, a looser layout took them for one."""
+    return {path for path in case.files if path.is_file()}
 
 
-def read_table(source: Path, labels: Path | None, cases: list[Case]) -> dict[int, str]:
-    """The label table, id to class name, from ``labels`` or ``<source>/labels.json``; empty when there is none.
-
-    Raises UserError when it is named but missing, is no table of id to name, names a class twice, or when a case with a
-    multi-label file needs it and there is none.
-    """
-    path = labels or source / "labels.json"
-    if labels is not None and not labels.is_file():
-        raise UserError("the label table is missing", file=labels)
-    table: dict[int, str] = {}
-    for key, name in read_json(path).items():
-        if not key.isdecimal() or not isinstance(name, str) or not class_name(name):
-            raise UserError('expected entries like "5": "liver"', file=path, field=key)
-        if int(key) == 0:
-            continue
-        if class_name(name) in table.values():
-            raise UserError(f"the class {name!r} is there twice", file=path, field=key, fix="give each id its own name")
-        table[int(key)] = class_name(name)
-    bare = next((case for case in cases if case.labels is not None), None)
-    if bare is not None and not table:
-        raise UserError(
-            "a multi-label file needs a table of its label numbers",
-            file=bare.labels,
-            fix='give one with --labels, or put it at labels.json in the source: {"5": "liver", ...}',
-        )
-    return dict(sorted(table.items()))
+def _cases(source: Path, layout: Layout, table: Table) -> Iterator[Case]:
+    scans = {fields["case"]: path for fields, path in _matches(source, layout.image)}
+    labels: dict[str, Path] = {}
+    masks: dict[str, dict[str, Path]] = {}
+    if layout.label:
+        labels = {fields["case"]: path for fields, path in _matches(source, layout.label)}
+    else:
+        for fields, path in _matches(source, layout.masks):
+            name = table.canonical(fields["class"])
+            if name is None:
+                raise UserError(
+                    f"the class {fields['class']!r} is not in the label table {table.name}",
+                    file=path,
+                    fix="move the file away, or use a table that has the class",
+                )
+            masks.setdefault(fields["case"], {})[name] = path
+    for name in sorted({*scans, *labels, *masks}):
+        scan = scans.get(name, source / layout.image.replace("{case}", name))
+        expected = source / layout.label.replace("{case}", name) if layout.label else None
+        yield Case(name, scan, masks.get(name, {}), labels.get(name, expected))
 
 
-def class_names(table: Mapping[int, str], cases: list[Case]) -> list[str]:
-    """The classes in the order that fixes their index: the table's by id, else every mask file's name, sorted.
-
-    Raises UserError when there is a table and a mask file names a class that is not in it.
-    """
-    named = {name: path for case in cases for name, path in case.masks.items()}
-    if not table:
-        return sorted(named)
-    for name, path in named.items():
-        if name not in table.values():
-            raise UserError(
-                f"the class {name!r} is not in the label table",
-                file=path,
-                fix="add it to the table, or remove the file",
-            )
-    return list(table.values())
+def _matches(source: Path, pattern: str) -> Iterator[tuple[dict[str, str], Path]]:
+    """The files that fit a pattern, with the values of its fields, in a stable order; hidden files never do."""
+    loose = re.sub(r"\{\w+\}", "*", pattern)
+    loose = loose.removesuffix(".gz") + "*" if loose.endswith(NIFTI) else loose
+    shape = re.compile(_expression(pattern))
+    for path in sorted(source.glob(loose)):
+        relative = path.relative_to(source).as_posix()
+        fit = shape.fullmatch(relative)
+        if fit and path.is_file() and not any(part.startswith(".") for part in relative.split("/")):
+            yield fit.groupdict(), path
 
 
-def case_classes(case: Case, table: Mapping[int, str]) -> frozenset[str]:
-    """The classes this case says something about, present or absent. A class without a mask file is not annotated."""
-    return frozenset(case.masks) if case.labels is None else frozenset(table.values())
+def _expression(pattern: str) -> str:
+    seen: set[str] = set()
 
+    def part(found: re.Match[str]) -> str:
+        text = found.group()
+        if text == "*":
+            return "[^/]*"
+        if not text.startswith("{"):
+            return re.escape(text)
+        name = text[1:-1]
+        if name in seen:
+            return f"(?P={name})"
+        seen.add(name)
+        return f"(?P<{name}>[^/]+?)"
 
-def read_masks(case: Case, scan: Scan, table: Mapping[int, str]) -> Iterator[Labels]:
-    """(class name, mask (X, Y, Z)) for every class with a voxel, one in memory at a time.
-
-    Raises DataError for a file that does not fit the scan, and for a label number that the table does not name.
-    """
-    if case.labels is None:
-        if not case.masks:
-            raise DataError("the case has no labels", file=case.scan.parent, fix=f"expected {LAYOUT}")
-        for name, path in sorted(case.masks.items()):
-            mask = read_labels(path, scan) > 0
-            if mask.any():
-                yield name, mask
-        return
-    values: npt.NDArray[Any] = read_labels(case.labels, scan)
-    present = [int(value) for value in np.unique(values) if value != 0]
-    unknown = [value for value in present if value not in table]
-    if unknown:
-        raise DataError(
-            f"holds label numbers that the table does not name: {unknown[:5]}",
-            file=case.labels,
-            fix="add them to the label table, or give the table that belongs to this file with --labels",
-        )
-    boxes = ndimage.find_objects(values)
-    for value in present:
-        mask = np.zeros(values.shape, dtype=np.bool_)
-        box = boxes[value - 1]
-        mask[box] = values[box] == value
-        yield table[value], mask
+    body, suffix = (pattern.removesuffix(NIFTI), r"\.nii(\.gz)?") if pattern.endswith(NIFTI) else (pattern, "")
+    return re.sub(r"\{\w+\}|\*|[^{*]+|.", part, body) + suffix

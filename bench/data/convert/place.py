@@ -8,23 +8,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from m3dbench.data.convert.nifti import Scan
 from m3dbench.data.convert.resample import resample_image
 from m3dbench.data.geometry import Box, Geometry, orient
+from m3dbench.data.raw import Scan
 from m3dbench.errors import DataError
 
 HU_WINDOW = (-1024.0, 1500.0)
 
 
-def place_scan(scan: Scan, grid: tuple[int, int, int]) -> tuple[Geometry, npt.NDArray[np.float32]]:
-    """The geometry of a scan and its image (D, H, W), float32, 0..1, on the grid.
+def place_scan(
+    scan: Scan, grid: tuple[int, int, int], window: tuple[float, float] | None = HU_WINDOW
+) -> tuple[Geometry, npt.NDArray[np.float32]]:
+    """The geometry of a scan and its image (D, H, W), float32, 0..1, on the grid. ``window``: the values that become 0
+    and 1, HU unless said; None: the scan's own range, for what is not CT.
 
-    Raises DataError when the values cannot be HU of a CT.
+    Raises DataError when the values cannot be HU of a CT, or are all the same.
     """
     import nibabel
 
     orientations: Any = nibabel.orientations
-    low, high = HU_WINDOW
+    low, high = window or (float(scan.data.min()), float(scan.data.max()))
+    if low == high:
+        raise DataError(f"is constant ({low:g} everywhere)", file=scan.path)
     native = orientations.io_orientation(scan.affine)
     # Rows of io_orientation are native axes; the grid wants S, A, R, which are the world axes 2, 1, 0.
     where = {int(world): (axis, bool(sign < 0)) for axis, (world, sign) in enumerate(native)}
@@ -33,9 +38,9 @@ def place_scan(scan: Scan, grid: tuple[int, int, int]) -> tuple[Geometry, npt.ND
     rows = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in scan.affine)
     whole: Box = tuple((0, scan.shape[axis]) for axis, _ in orientation)  # type: ignore[assignment]
     letters = "".join(orientations.aff2axcodes(scan.affine))
-    plain = Geometry(scan.shape, rows, letters, orientation, whole, grid, (0.0, 0.0, 0.0), HU_WINDOW)
+    plain = Geometry(scan.shape, rows, letters, orientation, whole, grid, (0.0, 0.0, 0.0), (low, high))
     oriented = orient(scan.data, plain)
-    if float(oriented.max()) - float(oriented.min()) < 100:
+    if window is not None and float(oriented.max()) - float(oriented.min()) < 100:
         raise DataError("the values span less than 100: this is not CT in HU", file=scan.path, fix="give HU values")
     crop = _foreground(oriented > low)
     box = tuple(slice(start, stop) for start, stop in crop)

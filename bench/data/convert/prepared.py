@@ -87,14 +87,13 @@ def merge_classes(directory: Path, code: str, names: Sequence[str]) -> list[str]
     return merged
 
 
-def split_cases(cases: Sequence[str], train_fraction: float, seed: int) -> tuple[list[str], list[str]]:
-    """(train, test), each in the order of ``cases``; cases are drawn by a hash of seed and name, not by position."""
-
-    def draw(case: str) -> str:
-        return hashlib.sha256(f"{seed}:{case}".encode()).hexdigest()
-
-    train = set(sorted(cases, key=draw)[: round(train_fraction * len(cases))])
-    return [case for case in cases if case in train], [case for case in cases if case not in train]
+def claim(directory: Path, kind: str) -> None:
+    """Raises UserError when the directory holds data of another kind, which the marker could then not tell apart."""
+    known = read_json(directory / MARKER).get("kind", kind)
+    if known != kind:
+        raise UserError(
+            f"holds {known} data, and {kind} data would be taken for it", file=directory, fix="choose another directory"
+        )
 
 
 def items(code: str, case: str, classes: Iterable[int]) -> list[dict[str, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from m3dbench.data.prepare.texts import prepared_text
+
 from .case import draw
 from .draws import Draws
 from .facts import facts_of
@@ -11,7 +13,7 @@ from .files import Files
 from .plan import SPLITS, CapCase, Sizes, Split, cap_cases
 from .questions import LETTERS, NOT_OFFERED, Question, presence, questions_of
 from .raster import Plane
-from .report import prepared_text, report_of
+from .report import report_of
 
 COLUMNS = (
     "Image Path",

@@ -111,13 +111,3 @@ def report_of(facts: Facts) -> str:
             return f"A {age}-year-old {sex} with {complaint}.\n{findings}\n{meaning}\n"
         case _:
             return f"{title}study_findings:\n{findings}\ndiscussion:\n{meaning}\n"
-
-
-def prepared_text(raw: str) -> str:
-    """What M3D's preparation keeps of a raw text: from the findings to the end, else from the discussion, else all."""
-    for heading in ("study_findings:", "discussion:"):
-        _, found, rest = raw.partition(heading)
-        kept = (rest if found else raw).replace("\n", " ").strip()
-        if len(kept.replace(" ", "")) >= 5:
-            return kept
-    return raw.replace("\n", " ").strip()

@@ -7,10 +7,14 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from m3dbench.data.dataset import DataRoot, read_json, read_text
+from m3dbench.data.readers.paths import below_root
 from m3dbench.data.records import Record, ReportRecord
 from m3dbench.errors import DataError
 
+FOLDER = "M3D_Cap_npy"
 SPLIT_FILE = "M3D_Cap_npy/M3D_Cap.json"
+SPLIT_FILES = (SPLIT_FILE, "M3D_Cap.json", "M3D_Cap/M3D_Cap.json", "M3D-Cap/M3D_Cap.json")
+"""Where releases and their copies have it; the first that is there counts."""
 PLANES = ("axial", "coronal", "sagittal")
 
 
@@ -21,7 +25,7 @@ class M3DCap:
     kinds: ClassVar[frozenset[type[Record]]] = frozenset({ReportRecord})
 
     def detect(self, root: DataRoot) -> bool:
-        return (root.path / SPLIT_FILE).is_file()
+        return any((root.path / place).is_file() for place in SPLIT_FILES)
 
     def splits(self, root: DataRoot, kind: type[Record]) -> tuple[str, ...]:
         return tuple(self._lists(root))
@@ -34,28 +38,36 @@ class M3DCap:
     ) -> Iterator[ReportRecord]:
         if only is not None and self.name not in only:
             return
+        file = split_file(root)
         for index, item in enumerate(self._lists(root)[split]):
             if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("image", "text")):
                 raise DataError(
                     "an item needs the fields 'image' and 'text', both paths",
-                    file=SPLIT_FILE,
+                    file=file,
                     record=f"{split}[{index}]",
                     field="image, text",
                     fix="write items as {'image': ..., 'text': ...}",
                 )
+            image, text = (below_root(root.path, item[key], FOLDER) for key in ("image", "text"))
             yield ReportRecord(
-                id=series_id(item["image"]),
-                case=case_id(item["image"]),
-                volume=root.file(item["image"]),
-                text=read_text(root, item["text"]).strip(),
-                strata={"dataset": self.name, "plane": plane(item["image"])},
+                id=series_id(image),
+                case=case_id(image),
+                volume=root.file(image),
+                text=read_text(root, text).strip(),
+                strata={"dataset": self.name, "plane": plane(image)},
             )
 
     def _lists(self, root: DataRoot) -> dict[str, list[Any]]:
-        content = read_json(root.path / SPLIT_FILE)
+        file = split_file(root)
+        content = read_json(root.path / file)
         if not isinstance(content, dict) or not all(isinstance(items, list) for items in content.values()):
-            raise DataError("expected an object of lists, one per split", file=SPLIT_FILE)
+            raise DataError("expected an object of lists, one per split", file=file)
         return content
+
+
+def split_file(root: DataRoot) -> str:
+    """M3D_Cap.json, relative to the root."""
+    return next((place for place in SPLIT_FILES if (root.path / place).is_file()), SPLIT_FILE)
 
 
 def series_id(image: str) -> str:

@@ -14,11 +14,13 @@ from typing import ClassVar, Literal
 
 from m3dbench.data.dataset import DataRoot
 from m3dbench.data.files import inside
+from m3dbench.data.readers.paths import below_root
 from m3dbench.data.records import Record, ReferringRecord
 from m3dbench.data.tables import Place, read_rows, split_tables
 from m3dbench.errors import DataError
 
-FOLDERS = ("M3D_RefSeg", "M3D_RefSeg_npy")
+PREPARED = "M3D_RefSeg_npy"
+FOLDERS = ("M3D_RefSeg", PREPARED, "M3D-RefSeg", ".")
 COLUMNS = ("Image", "Mask", "Mask_ID", "Question_Type", "Question", "Answer")
 KINDS: Mapping[str, Literal["description", "reasoning"]] = {"0": "description", "1": "reasoning"}
 UNNAMED = "unnamed"
@@ -55,8 +57,8 @@ class M3DRefSeg:
             yield ReferringRecord(
                 id=f"{case}/{label}#{seen[f'{case}/{label}']}",
                 case=case,
-                volume=root.file(row["Image"]),
-                mask=root.mask(row["Mask"], label),
+                volume=root.file(below_root(root.path, row["Image"], PREPARED)),
+                mask=root.mask(below_root(root.path, row["Mask"], PREPARED), label),
                 kind=asked,
                 question=row["Question"].strip(),
                 answer=_MARK.sub("[SEG]", row["Answer"]).strip(),

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from m3dbench.data.dataset import DataRoot, read_json
+from m3dbench.data.readers.label_names import Label, labels_of
+from m3dbench.data.readers.paths import below_root
 from m3dbench.data.records import MaskRecord, Record
-from m3dbench.errors import DataError
+from m3dbench.errors import DataError, ExitCode
 from m3dbench.metrics.names import words
 
 FOLDER = "M3D_Seg_npy"
+RELEASE = "M3D_Seg"
+PREPARE = "m3dbench data prepare seg"
 SPLIT_KEYS = {"train": ("train", "training"), "test": ("test",), "validation": ("validation", "val")}
 _INDEX = re.compile(r"^mask_(\d+)\.npy$")
 
@@ -28,7 +32,17 @@ class M3DSeg:
     kinds: ClassVar[frozenset[type[Record]]] = frozenset({MaskRecord})
 
     def detect(self, root: DataRoot) -> bool:
-        return bool(self.parts(root))
+        return bool(self.parts(root)) or self._is_release(root)
+
+    def explain(self, root: DataRoot) -> None:
+        """Raises DataError where the root holds the release as it is downloaded, which no model takes."""
+        if not self.parts(root) and self._is_release(root):
+            raise DataError(
+                "this is M3D-Seg as released (image.npy and mask_(C, X, Y, Z).npz), not as models are shown it",
+                file=root.path,
+                fix=f"{PREPARE} {root.path} DST, then --data DST",
+                code=ExitCode.NOTHING_TO_SCORE,
+            )
 
     def splits(self, root: DataRoot, kind: type[Record]) -> tuple[str, ...]:
         return tuple(
@@ -52,10 +66,10 @@ class M3DSeg:
                 continue
             lists = self._lists(root, code)
             items: list[Any] = next((lists[key] for key in SPLIT_KEYS.get(split, (split,)) if key in lists), [])
-            classes = names.get(code, [])
-            shared = shared_definitions(classes, dictionary)
+            classes = labels_of(code, names.get(code, []), dictionary)
+            shared = shared_definitions(classes)
             for index, item in enumerate(items):
-                yield self._record(root, code, f"{split}[{index}]", item, classes, dictionary, shared)
+                yield self._record(root, code, f"{split}[{index}]", item, classes, shared)
 
     def _record(
         self,
@@ -63,8 +77,7 @@ class M3DSeg:
         code: str,
         record: str,
         item: Any,
-        names: list[str],
-        dictionary: dict[str, list[str]],
+        classes: list[Label],
         shared: Collection[str],
     ) -> MaskRecord:
         file = f"{FOLDER}/{code}/{code}.json"
@@ -72,7 +85,7 @@ class M3DSeg:
             raise DataError(
                 "an item needs 'image' and 'label', both paths", file=file, record=record, field="image, label"
             )
-        image, label = (_relative(item[key]) for key in ("image", "label"))
+        image, label = (below_root(root.path, item[key], FOLDER, FOLDER) for key in ("image", "label"))
         match = _INDEX.match(PurePosixPath(label).name)
         if match is None:
             raise DataError(
@@ -80,29 +93,36 @@ class M3DSeg:
                 file=file,
                 record=record,
                 field="label",
-                fix="prepared masks are named mask_<class index>.npy, one file a class",
+                fix=_unprepared(label),
             )
         index = int(match.group(1))
-        if index >= len(names):
+        if index >= len(classes):
             raise DataError(
-                f"class index {index} is not in dataset_info.json, which names {len(names)} classes for {code}",
+                f"class index {index} is not in dataset_info.json, which names {len(classes)} classes for {code}",
                 file=file,
                 record=record,
                 field="label",
                 fix=f"add the class to {FOLDER}/dataset_info.json",
             )
         case = f"{code}/{PurePosixPath(image).parent.name}"
-        definitions = tuple(dictionary.get(names[index], ()))
+        one = classes[index]
         return MaskRecord(
             id=f"{case}/{index}",
             case=case,
             volume=root.file(image),
             mask=root.mask(label),
-            name=names[index],
-            definitions=definitions,
-            ambiguous=frozenset(text for text in definitions if _key(text) in shared),
-            strata={"dataset": code, "class": names[index]},
+            name=one.name,
+            definitions=one.definitions,
+            ambiguous=frozenset(text for text in one.definitions if _key(text) in shared),
+            strata={"dataset": code, "class": one.name},
+            note=f"{code}: {one.note}" if one.note else "",
+            listed=one.listed if one.listed != one.name else "",
         )
+
+    @staticmethod
+    def _is_release(root: DataRoot) -> bool:
+        places = (root.path / RELEASE, root.path)
+        return any(path.stem == path.parent.name for place in places for path in place.glob("[0-9]*/[0-9]*.json"))
 
     def _lists(self, root: DataRoot, code: str) -> dict[str, Any]:
         content = read_json(root.path / FOLDER / code / f"{code}.json")
@@ -126,9 +146,9 @@ class M3DSeg:
         return read_json(path) if path.is_file() else {}
 
 
-def shared_definitions(names: Collection[str], dictionary: Mapping[str, Collection[str]]) -> frozenset[str]:
+def shared_definitions(classes: Collection[Label]) -> frozenset[str]:
     """The normalised definitions that two classes of one code have; two classes of the same name share them all."""
-    owners = Counter(key for name in names for key in {_key(text) for text in dictionary.get(name, ())})
+    owners = Counter(key for one in classes for key in {_key(text) for text in one.definitions})
     return frozenset(key for key, classes in owners.items() if classes > 1)
 
 
@@ -137,5 +157,7 @@ def _key(definition: str) -> str:
     return " ".join(words(definition))
 
 
-def _relative(path: str) -> str:
-    return path if PurePosixPath(path).is_absolute() else f"{FOLDER}/{path}"
+def _unprepared(label: str) -> str:
+    if label.endswith(".npz"):
+        return f"this is the release, not its prepared form: {PREPARE} SRC DST"
+    return "prepared masks are named mask_<class index>.npy, one file a class"

@@ -8,7 +8,9 @@ from typing import ClassVar
 
 from m3dbench.data.dataset import DataRoot
 from m3dbench.data.files import inside
+from m3dbench.data.readers.m3d_cap import FOLDER as CAP_FOLDER
 from m3dbench.data.readers.m3d_cap import case_id, series_id
+from m3dbench.data.readers.paths import below_root
 from m3dbench.data.records import QuestionRecord, Record
 from m3dbench.data.tables import read_rows, split_tables
 from m3dbench.errors import DataError
@@ -52,7 +54,7 @@ class M3DVQA:
             return
         seen: Counter[str] = Counter()
         for place, row in read_rows(inside(root.path, self._files(root)[split]), COLUMNS):
-            image = row["Image Path"]
+            image = below_root(root.path, row["Image Path"], CAP_FOLDER)
             series = series_id(image)
             seen[series] += 1
             choices = {letter: text for letter in LETTERS if (text := row[f"Choice {letter}"]) != MISSING_CHOICE}

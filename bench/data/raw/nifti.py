@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from m3dbench.data.raw.scan import Scan
 from m3dbench.errors import DataError, missing_extra
 
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True)
-class Scan:
-    """A NIfTI volume: ``data`` (X, Y, Z) in stored axis order, ``affine`` (4, 4) voxel index to RAS+ world in mm."""
-
-    path: Path
-    data: npt.NDArray[Any]
-    affine: npt.NDArray[np.float64]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        width, height, depth = self.data.shape
-        return width, height, depth
-
-
-def read_scan(path: Path) -> Scan:
+def read_nifti(path: Path) -> Scan:
     """Read a CT volume: values with the file's slope and intercept applied, integers where the file has none.
 
     Raises DataError when the file cannot be read, is not 3-D, has a singular or unset affine, or holds values that are
@@ -42,12 +29,21 @@ def read_scan(path: Path) -> Scan:
     return scan
 
 
+def read_floats(path: Path) -> Scan:
+    """Read a volume as float64, scaled in that precision, as nibabel's ``get_fdata`` gives it. Raises as read_nifti."""
+    scan = _read(path, np.float64)
+    if not np.isfinite(scan.data).all():
+        raise DataError("the scan holds NaN or infinite values", file=path, fix="write it again with finite values")
+    return scan
+
+
 def read_labels(path: Path, like: Scan) -> npt.NDArray[Any]:
-    """Read a mask or label file (X, Y, Z), whole numbers, on the voxels of ``like``.
+    """Read a mask or label file (X, Y, Z), whole numbers, on the voxels of ``like``. Axes that are stored in another
+    order or direction than the scan's (as after a conversion from DICOM) are brought to it by the affines.
 
     Raises DataError when it cannot be read, holds fractions, or has another shape or affine than the scan.
     """
-    labels = _read(path)
+    labels = _along(_read(path), like)
     if labels.shape != like.shape:
         raise DataError(
             f"the labels have shape {labels.shape}, the scan {like.path.name} has {like.shape}",
@@ -70,21 +66,31 @@ def read_labels(path: Path, like: Scan) -> npt.NDArray[Any]:
     return np.asarray(whole, dtype=np.int32)
 
 
-def _read(path: Path) -> Scan:
+def _along(labels: Scan, like: Scan) -> Scan:
+    """The labels with their axes ordered and flipped as those of ``like``; the same voxels at the same places."""
+    from nibabel import orientations
+
+    tools: Any = orientations
+    change = tools.ornt_transform(tools.io_orientation(labels.affine), tools.io_orientation(like.affine))
+    back = tools.inv_ornt_aff(change, labels.shape)
+    return replace(labels, data=tools.apply_orientation(labels.data, change), affine=labels.affine @ back)
+
+
+def _read(path: Path, floats: type[np.floating[Any]] = np.float32) -> Scan:
     try:
         import nibabel
         from nibabel.filebasedimages import ImageFileError
     except ImportError as error:
-        raise missing_extra("Converting NIfTI files", "data") from error
+        raise missing_extra("Reading NIfTI files", "data") from error
 
     def load() -> tuple[npt.NDArray[Any], npt.NDArray[np.float64], bool]:
         image: Any = nibabel.load(path)
         header = image.header
         placed = not hasattr(header, "get_sform") or bool(header["sform_code"]) or bool(header["qform_code"])
         plain = header.get_slope_inter() in ((None, None), (1.0, 0.0)) if hasattr(header, "get_slope_inter") else False
-        whole = plain and header.get_data_dtype().kind in "iu"
+        whole = plain and header.get_data_dtype().kind in "iu" and floats is np.float32
         # nibabel scales in float64, twice the memory that HU need.
-        data = np.asarray(image.dataobj) if whole else image.get_fdata(dtype=np.float32, caching="unchanged")
+        data = np.asarray(image.dataobj) if whole else image.get_fdata(dtype=floats, caching="unchanged")
         return data, np.asarray(image.affine, dtype=np.float64), placed
 
     data, affine, placed = _guarded(load, path, ImageFileError)

@@ -1,0 +1,105 @@
+"""A checkpoint on this machine: a published folder, a merged one, a single file, or a LoRA adapter over its base."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, adapter_files, weight_files
+from m3dbench.adapters.checkpoints.source import WeightSource, locate
+from m3dbench.errors import UserError
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """path: a folder or one weight file. base: of a LoRA adapter, what it was trained on."""
+
+    path: Path
+    base: Path | None = None
+
+    @staticmethod
+    def find(
+        source: WeightSource,
+        weights: str | None = None,
+        revision: str | None = None,
+        *,
+        base: str | None = None,
+        download: bool = False,
+    ) -> Checkpoint:
+        """See ``locate``. A LoRA adapter's base is ``base``, else what its adapter_config.json names.
+
+        Raises UserError when either is not here, and when ``base`` is given for weights that are no adapter.
+        """
+        path = locate(source, weights, revision, download=download)
+        settings = path / ADAPTER_CONFIG
+        if not settings.is_file():
+            if base is not None:
+                raise UserError("base is for LoRA adapters, these weights are whole", file=path, fix="leave base out")
+            return Checkpoint(path)
+        named = base or read_json(settings).get("base_model_name_or_path")
+        if not named:
+            if path.joinpath("model_with_lora.bin").is_file():
+                return Checkpoint(path)
+            raise UserError("the LoRA adapter names no base model", file=settings, fix="give it: -o base=PATH")
+        return Checkpoint(path, locate(source, str(named), download=download))
+
+    @property
+    def folder(self) -> Path:
+        return self.path if self.path.is_dir() else self.path.parent
+
+    @property
+    def lora(self) -> bool:
+        """Whether the folder is a LoRA adapter."""
+        return self.path.is_dir() and (self.path / ADAPTER_CONFIG).is_file()
+
+    def config(self) -> Mapping[str, Any]:
+        """The fields of config.json: the folder's, else the base's. Raises UserError when neither has one."""
+        return read_json(self.file("config.json"))
+
+    def file(self, *names: str) -> Path:
+        """The first of these files that is there, the folder before the base. Raises UserError when none is."""
+        for folder in self._folders():
+            for name in names:
+                if (folder / name).is_file():
+                    return folder / name
+        raise UserError(f"there is no {' or '.join(names)}", file=self.folder, fix="complete the folder")
+
+    def tokenizer_folder(self) -> Path:
+        """Where the tokenizer's files are, the folder before the base."""
+        return self.file(*TOKENIZER_FILES).parent
+
+    def files(self) -> list[Path]:
+        """Every weight file that is loaded: a later one's tensors replace an earlier one's of the same name."""
+        if not self.lora:
+            return weight_files(self.path)
+        return (weight_files(self.base) if self.base is not None else []) + adapter_files(self.path)
+
+    def origin(self) -> dict[str, str]:
+        """Where the weights come from, for the record: a path, and of a hub snapshot its id and commit."""
+        found = {"path": str(self.path)}
+        if self.path.parent.name == "snapshots":
+            found |= {
+                "hub_id": self.path.parent.parent.name.removeprefix("models--").replace("--", "/"),
+                "commit": self.path.name,
+            }
+        if self.base is not None:
+            found["base"] = str(self.base)
+        return found
+
+    def _folders(self) -> list[Path]:
+        base = [] if self.base is None else [self.base if self.base.is_dir() else self.base.parent]
+        return [self.folder, *base]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The fields of a JSON file. Raises UserError when it cannot be read."""
+    try:
+        fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"it cannot be read: {error}", file=path, fix="copy or download it again") from error
+    return fields

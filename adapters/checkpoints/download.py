@@ -1,0 +1,97 @@
+"""Fetches a checkpoint from the hub into its local cache: what is needed of it, where there is space for it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from m3dbench.adapters.checkpoints.files import SUFFIXES, TRAINED_BESIDE, why_incomplete
+from m3dbench.errors import UserError
+
+SMALL = (".json", ".model", ".txt", ".md")
+SPARE = 1 << 28
+
+
+def fetch(hub_id: str, revision: str) -> Path:
+    """The snapshot's folder. Files that are there are kept; the hub's library shows the progress of the others.
+
+    Code that lies beside the weights is not fetched. Raises UserError when the hub does not give them, or the disk has
+    no space for them.
+    """
+    from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
+
+    with _told(hub_id, revision):
+        info: Any = HfApi().model_info(hub_id, revision=revision, files_metadata=True, timeout=30)
+        sizes = {sibling.rfilename: int(sibling.size or 0) for sibling in info.siblings or ()}
+        names = needed(list(sizes))
+        absent = [
+            name for name in names if not isinstance(try_to_load_from_cache(hub_id, name, revision=info.sha), str)
+        ]
+        check_space(sum(sizes[name] for name in absent), Path(constants.HF_HUB_CACHE))
+        folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=names))
+    if trouble := why_incomplete(folder):
+        raise UserError(f"{hub_id} (revision {revision}) is no checkpoint: {trouble}", file=folder)
+    return folder
+
+
+def needed(names: Sequence[str]) -> list[str]:
+    """Of a repository's files those to fetch: settings, tokenizer, and the weights once (safetensors before .bin)."""
+    top = sorted(name for name in names if "/" not in name)
+    kept = [name for name in top if name.endswith(SMALL) or name.startswith("LICENSE") or name in TRAINED_BESIDE]
+    left = [name for name in top if name.endswith(SUFFIXES) and name not in TRAINED_BESIDE]
+    usual = ("pytorch_model", "adapter_model")
+    for weights in (
+        [name for name in left if name.endswith(".safetensors")],
+        [name for name in left if name.startswith(usual)],
+        left,
+    ):
+        if weights:
+            return [*kept, *weights]
+    return kept
+
+
+def check_space(size: int, cache: Path) -> None:
+    """Raises UserError when the disk of the cache has no space for ``size`` bytes."""
+    disk = next(place for place in (cache, *cache.absolute().parents) if place.exists())
+    free = shutil.disk_usage(disk).free
+    if size + SPARE > free:
+        raise UserError(
+            f"the download needs {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free",
+            file=cache,
+            fix="make space, or put the hub's cache elsewhere: HF_HOME=FOLDER",
+        )
+
+
+@contextmanager
+def _told(hub_id: str, revision: str) -> Iterator[None]:
+    """The hub's errors as ours."""
+    from huggingface_hub import constants, errors
+
+    def failed(what: str, fix: str, error: Exception) -> UserError:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        return UserError(f"{hub_id} cannot be downloaded: {what} ({first})", record=hub_id, fix=fix)
+
+    again = "run the same command again: files that are complete are kept"
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        site = f"{constants.ENDPOINT}/{hub_id}"
+        raise failed("its terms must be accepted", f"accept them at {site}, and set HF_TOKEN", error) from error
+    except errors.RevisionNotFoundError as error:
+        raise failed(f"it has no revision {revision}", "give another: -o revision=...", error) from error
+    except errors.RepositoryNotFoundError as error:
+        raise failed("the hub shows no such model", "check the id; a private one needs HF_TOKEN", error) from error
+    except errors.OfflineModeIsEnabled as error:
+        raise failed("HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE", error) from error
+    except _failures() as error:
+        raise failed(f"the hub at {constants.ENDPOINT} does not answer as it should", again, error) from error
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What requests raise; which HTTP library the hub's uses depends on its version."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return (OSError, *(base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)))

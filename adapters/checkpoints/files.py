@@ -1,0 +1,146 @@
+"""The weight files of a checkpoint: which of a folder's count, and their tensors one by one, memory-mapped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from m3dbench.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+SINGLES = ("model.safetensors", "pytorch_model.bin", "merged_model.bin", "model_with_lora.bin")
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
+TRAINED_BESIDE = ("non_lora_trainables.safetensors", "non_lora_trainables.bin")
+"""What training saves beside an adapter: parts that were trained in full."""
+SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
+WINDOWS = 16
+"""A file is opened anew after each 16th of it: pages of a mapping count as memory until it is closed."""
+
+
+def weight_files(place: Path) -> list[Path]:
+    """The files that make up the weights in a folder (or the file itself), sorted.
+
+    In this order: an index with its shards (safetensors first), a single file of a usual name, the only file with a
+    usual ending. Raises UserError when there are none, or when shards are missing.
+    """
+    if place.is_file():
+        return [place]
+    for index in INDEXES:
+        if (place / index).is_file():
+            shards = sorted({place / name for name in _index(place / index).values()})
+            missing = [shard.name for shard in shards if not shard.is_file()]
+            if missing:
+                raise UserError(
+                    f"{len(missing)} of {len(shards)} weight files are missing: {', '.join(missing[:5])}",
+                    file=place / index,
+                    fix="copy or download them again (--download resumes)",
+                )
+            return shards
+    for name in SINGLES:
+        if (place / name).is_file():
+            return [place / name]
+    others = sorted(path for path in place.iterdir() if path.suffix in SUFFIXES) if place.is_dir() else []
+    if len(others) == 1:
+        return others
+    names = ", ".join(path.name for path in others[:5])
+    raise UserError(
+        f"there are several weight files and no index: {names}" if others else "there are no weight files",
+        file=place,
+        fix=f"a checkpoint's folder holds one of {', '.join((*INDEXES, *SINGLES))}; or give the file itself",
+    )
+
+
+def adapter_files(folder: Path) -> list[Path]:
+    """The weight files of a LoRA adapter: its own, and what was trained in full beside it."""
+    found = [folder / name for name in ADAPTERS if (folder / name).is_file()][:1]
+    if not found and (folder / "model_with_lora.bin").is_file():
+        found = [folder / "model_with_lora.bin"]
+    if not found:
+        raise UserError("the LoRA adapter has no weights", file=folder, fix=f"it needs {' or '.join(ADAPTERS)}")
+    return found + [folder / name for name in TRAINED_BESIDE if (folder / name).is_file()][:1]
+
+
+def _index(path: Path) -> Mapping[str, str]:
+    try:
+        found: Mapping[str, str] = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+    except (ValueError, KeyError) as error:
+        raise UserError(f"the index cannot be read: {error}", file=path, fix="copy or download it again") from error
+    return found
+
+
+def why_incomplete(place: Path) -> str:
+    """What keeps a folder from being a whole checkpoint; empty when nothing does."""
+    if not (place / "config.json").is_file() and not (place / ADAPTER_CONFIG).is_file():
+        return "no config.json"
+    try:
+        (adapter_files if (place / ADAPTER_CONFIG).is_file() else weight_files)(place)
+    except UserError as error:
+        return error.message
+    return ""
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Tensor name -> shape, without reading values."""
+    if path.suffix == ".safetensors":
+        with _safetensors(path) as opened:
+            return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+    return {name: tuple(tensor.shape) for name, tensor in _unpickled(path).items()}
+
+
+def tensors(path: Path, names: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
+    """The named tensors, memory-mapped: copy what you keep, and drop each before the next is taken."""
+    limit = path.stat().st_size // WINDOWS
+    rest = list(names)
+    while rest:
+        read = 0
+        window: Any = _safetensors(path).__enter__() if path.suffix == ".safetensors" else _unpickled(path)
+        while rest and read <= limit:
+            name = rest.pop(0)
+            tensor = window.get_tensor(name) if path.suffix == ".safetensors" else window[name]
+            read += tensor.numel() * tensor.element_size()
+            yield name, tensor
+            del tensor
+        del window
+
+
+def _safetensors(path: Path) -> Any:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(path, "pt")
+    except (SafetensorError, OSError) as error:
+        raise _broken(path, error) from error
+
+
+def _unpickled(path: Path) -> Mapping[str, Tensor]:
+    """A state dict saved by torch.save, also one level down; only tensors are unpickled, never code."""
+    import pickle
+
+    import torch
+
+    try:
+        try:
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError as error:
+            if "mmap" not in str(error):
+                raise
+            found = torch.load(path, map_location="cpu", weights_only=True)  # files of torch before 1.6
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError) as error:
+        raise _broken(path, error) from error
+    for level in ("state_dict", "model"):
+        if isinstance(found, Mapping) and isinstance(found.get(level), Mapping):
+            found = found[level]
+    if not isinstance(found, Mapping):
+        raise _broken(path, f"it holds a {type(found).__name__}, not a state dict")
+    return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
+
+
+def _broken(path: Path, error: object) -> UserError:
+    first = str(error).strip().splitlines()[0]
+    return UserError(f"the weights cannot be read: {first}", file=path, fix="copy or download the file again")

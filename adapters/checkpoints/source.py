@@ -1,0 +1,100 @@
+"""Finds a model's weights: a local path, the hub's local cache, or, where allowed, the hub."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, why_incomplete
+from m3dbench.errors import UserError, missing_extra
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class WeightSource:
+    """Facts about a published checkpoint, as an error shows them.
+
+    hub_id, revision: where it is. size_gb: its download. memory: what running it needs, in words. alternative: a model
+    that runs without a download.
+    """
+
+    hub_id: str
+    revision: str
+    size_gb: float
+    licence: str
+    memory: str
+    alternative: str
+
+
+def locate(
+    source: WeightSource,
+    weights: str | None = None,
+    revision: str | None = None,
+    *,
+    download: bool = False,
+) -> Path:
+    """The folder (or single file) of the weights.
+
+    weights: the user's local path or hub id, None for the published ones. revision: branch, tag or commit at the hub.
+    Nothing is fetched without ``download``. Raises UserError that says what was looked for and how to get it.
+    """
+    if weights is not None and (path := _local(weights)) is not None:
+        return path
+    hub_id = weights or source.hub_id
+    revision = revision or (source.revision if hub_id == source.hub_id else "main")
+    found = cached(hub_id, revision)
+    if found is not None and not why_incomplete(found):
+        return found
+    if download:
+        from m3dbench.adapters.checkpoints.download import fetch
+
+        return fetch(hub_id, revision)
+    raise absent(source, hub_id, revision, found)
+
+
+def cached(hub_id: str, revision: str) -> Path | None:
+    """The snapshot of a hub id in the hub's local cache, complete or not; None when there is none."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError as error:
+        raise missing_extra("weights from the Hugging Face hub", "models") from error
+    for name in ("config.json", ADAPTER_CONFIG):
+        found = try_to_load_from_cache(hub_id, name, revision=revision)
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
+
+
+def _local(weights: str) -> Path | None:
+    """A path that exists; None for a hub id. Raises UserError for anything else."""
+    path = Path(weights).expanduser()
+    if path.exists():
+        return path.resolve()
+    if HUB_ID.fullmatch(weights):
+        return None
+    raise UserError(
+        f"there are no weights at {weights}: no such folder or file, and not a hub id (OWNER/NAME)",
+        field="weights",
+        fix="give the folder of the checkpoint (config.json, tokenizer and weight files), or its hub id",
+    )
+
+
+def absent(source: WeightSource, hub_id: str, revision: str, partial: Path | None) -> UserError:
+    """No weights, no riddle: what was looked for and where, how to get it, and what runs without it."""
+    from huggingface_hub import constants
+
+    told = [f"the weights {hub_id} (revision {revision}) are not on this machine"]
+    if partial is not None:
+        told.append(f"  their download in {partial} is not complete: {why_incomplete(partial)}")
+    told.append(f"  looked in: {constants.HF_HUB_CACHE} (HF_HOME moves it)")
+    if hub_id == source.hub_id:
+        told += [f"  download: {source.size_gb:g} GB", f"  licence: {source.licence}", f"  memory: {source.memory}"]
+    ways = [
+        f"add --download to fetch them from {constants.ENDPOINT}/{hub_id}",
+        "or -o weights=FOLDER, where you have them elsewhere",
+    ]
+    if source.alternative:
+        ways.append(f"or --model {source.alternative}, which runs at once")
+    return UserError("\n".join(told), fix="\n       ".join(ways))

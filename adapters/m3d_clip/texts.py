@@ -1,0 +1,36 @@
+"""Reports as token ids: the start of a text as far as it fits, always the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_TOKENS = 512
+"""As the benchmark's script has it; the reference shortens longer texts by leaving out sentences at random."""
+
+
+class ReportTokens:
+    """The tokenizer of a checkpoint's folder, without code from it. positions: what the text tower has."""
+
+    def __init__(self, folder: Path, positions: int = MAX_TOKENS) -> None:
+        from transformers import AutoTokenizer
+        from transformers.utils import logging
+
+        settings: Any = logging
+        verbosity = settings.get_verbosity()
+        settings.set_verbosity_error()  # it warns of a model type that it need not know
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        finally:
+            settings.set_verbosity(verbosity)
+        self._limit = min(MAX_TOKENS, positions)
+
+    def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, list[bool]]:
+        """Ids and attention mask (B, L), padded to the longest, and which texts lost their end."""
+        found = self._tokenizer(list(texts), truncation=True, max_length=self._limit, padding=True, return_tensors="pt")
+        full = self._tokenizer(list(texts), verbose=False)["input_ids"]
+        return found["input_ids"], found["attention_mask"], [len(ids) > self._limit for ids in full]

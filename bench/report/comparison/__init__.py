@@ -1,0 +1,1 @@
+"""Comparing runs: paired by sample, tested by case, judged by a gate."""

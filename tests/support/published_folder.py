@@ -1,0 +1,90 @@
+"""Folders laid out as published checkpoints, with the weights of the parity folders."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+NOT_COPIED = ("tensors.json", "cases.json", "unused.json")
+
+
+def weights_module(parity: Path) -> ModuleType:
+    """``weights.py`` of the parity material."""
+    spec = importlib.util.spec_from_file_location("parity_weights", parity / "weights.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def parity_tensors(folder: Path) -> dict[str, Tensor]:
+    """Every tensor of a parity folder, float32, under its published name."""
+    made: dict[str, npt.NDArray[np.float32]] = weights_module(folder.parent).state_dict(folder)
+    return {name: torch.from_numpy(np.array(value)) for name, value in made.items()}
+
+
+def parity_volume(parity: Path, seed: int) -> Tensor:
+    """A volume of the parity cases with a batch axis, (1, 1, 32, 256, 256)."""
+    return torch.from_numpy(weights_module(parity).volume(seed))[None]
+
+
+def write_published(
+    source: Path, target: Path, *, dtype: torch.dtype = torch.bfloat16, shards: int = 3, kind: str = "safetensors"
+) -> Path:
+    """The parity folder ``source`` as the hub would hold it: settings, tokenizer, shards with their index.
+
+    kind: ``safetensors`` or ``bin``. One shard is a single file without an index.
+    """
+    target.mkdir(parents=True)
+    for path in source.iterdir():
+        if path.suffix in (".json", ".txt", ".model") and path.name not in NOT_COPIED:
+            shutil.copyfile(path, target / path.name)
+    write_weights({name: value.to(dtype) for name, value in parity_tensors(source).items()}, target, shards, kind)
+    return target
+
+
+def write_weights(tensors: dict[str, Tensor], target: Path, shards: int, kind: str) -> None:
+    """A state dict as one file, or as shards with their index, the same number of tensors in each."""
+    stem = "model" if kind == "safetensors" else "pytorch_model"
+    if shards == 1:
+        _save(tensors, target / f"{stem}.{kind}")
+        return
+    total = sum(value.nbytes for value in tensors.values())
+    weight_map, parts = {}, [dict[str, Tensor]() for _ in range(shards)]
+    for place, (name, value) in enumerate(tensors.items()):
+        number = place * shards // len(tensors)
+        parts[number][name] = value
+        weight_map[name] = f"{stem}-{number + 1:05}-of-{shards:05}.{kind}"
+    for number, part in enumerate(parts):
+        _save(part, target / f"{stem}-{number + 1:05}-of-{shards:05}.{kind}")
+    index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    (target / f"{stem}.{kind}.index.json").write_text(json.dumps(index))
+
+
+def published_once(parity: Path, name: str, base: Path) -> Path:
+    """The bf16 folder of a parity checkpoint, made once for all test processes below ``base``. Read only."""
+    target = base / f"published-{name}"
+    with (base / f"published-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.is_dir():
+            draft = base / f"published-{name}.draft"
+            shutil.rmtree(draft, ignore_errors=True)
+            write_published(parity / name, draft).rename(target)
+    return target
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    if path.suffix == ".safetensors":
+        save_file(tensors, path, metadata={"format": "pt"})
+    else:
+        torch.save(tensors, path)
