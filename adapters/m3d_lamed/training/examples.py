@@ -156,8 +156,8 @@ def answer_to(request: Request, sample: Sample, absent: str) -> str:
     reference = sample.reference
     match request.kind:
         case "choose":
-            # Text first, in the very tokens that it has among the choices: the letter is then looked up there.
-            return f" {reference.text}. Answer: {reference.choice}."
+            # In the very tokens that the text has among the choices. Its letter is more than so small a model learns.
+            return f" {reference.text}"
         case "locate" | "segment" if absent:
             return f"Sorry, there is no {absent}."
         case "locate":

@@ -23,8 +23,6 @@ from .optimiser import optimisers
 from .pool import CHUNK, Pool
 
 _REPORT_BATCHES = 0.16
-_LETTER = 4.0
-"""Weight of the letter of a choice among the tokens of an answer."""
 _QUESTIONS = 4
 """Questions on a volume in one row of a batch."""
 _SHARES = {"cap": 0.5, "seg": 0.35, "refseg": 0.15}
@@ -147,10 +145,7 @@ class LanguageStage(Stage):
             end = start + len(row.ids)
             flat.append(packed.states[index, end - row.told - 1 : end - 1])
             targets += row.ids[-row.told :]
-            share = [1 / row.told**0.6] * row.told
-            if row.example.kind == "choose":
-                share[-3] *= _LETTER  # before a full stop and the end
-            weights += share
+            weights += [1 / row.told**0.6] * row.told
             kinds += [row.example.kind] * row.told
         each = self._token_losses(self._task.language.lm_head(torch.cat(flat)), torch.tensor(targets))
         weighted = each * torch.tensor(weights) / len(rows)
