@@ -29,6 +29,7 @@ class Header:
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    fortran: bool = False
 
     @property
     def nbytes(self) -> int:
@@ -90,15 +91,18 @@ def read_array(file: Path, told: str | Path) -> npt.NDArray[Any]:
     Raises DataError when it is missing, empty, a directory, truncated, a pickle, declares more than ``LIMIT_BYTES``, or
     holds no or several arrays. Nothing is unpacked before the declared size is known.
     """
-    array_header(file, told)
+    size = need_file(file, told)
     try:
         with file.open("rb") as stream:
-            if stream.read(2) == _ZIP:
-                stream.seek(0)
+            start = stream.read(len(_NPY))
+            stream.seek(0)
+            if start.startswith(_ZIP):
                 name = _member(stream, told)[0]
                 with zipfile.ZipFile(stream) as archive, archive.open(name) as member:
                     return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
-        return np.asarray(np.load(file, allow_pickle=False))
+            header = _npy_header(stream, size, start, told)
+            flat = np.fromfile(stream, header.dtype, math.prod(header.shape))
+            return flat.reshape(header.shape, order="F" if header.fortran else "C")
     except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise DataError(f"the array cannot be read: {error}", file=told, fix=_AGAIN) from error
 
@@ -111,14 +115,14 @@ def _npy_header(stream: IO[bytes], size: int, start: bytes, told: str | Path) ->
         raise DataError("is no npy or npz file", file=told, fix="write it with numpy.save")
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
     elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
     else:
         raise DataError(f"is an npy file of version {version}, which holds no plain numbers", file=told)
     if dtype.hasobject:
         raise _pickled(told)
-    header = Header(tuple(int(length) for length in shape), dtype)
+    header = Header(tuple(int(length) for length in shape), dtype, fortran)
     if header.nbytes > LIMIT_BYTES:
         raise _too_large(header.nbytes, told)
     there = size - stream.tell()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,16 +29,21 @@ def inside(root: Path, path: str) -> Path:
     Raises DataError when the path leaves the data root, by ``..``, absolutely or through a symbolic link, or when it
     is a loop of links.
     """
-    base = root.resolve()
+    base = _real(os.path.abspath(root))  # noqa: PTH100 - Path.resolve takes three times as long, at every file
     try:
-        resolved = (base / path).resolve()
-    except (OSError, ValueError, RuntimeError) as error:
+        resolved = os.path.realpath(os.path.join(base, path))  # noqa: PTH118
+    except (OSError, ValueError) as error:
         raise unreachable(error, path) from error
-    if not resolved.is_relative_to(base):
+    if resolved != base and not resolved.startswith(base.rstrip(os.sep) + os.sep):
         raise DataError(
             "the path leaves the data root", file=path, fix=f"keep every file under {root}", kind="outside_root"
         )
-    return resolved
+    return Path(resolved)
+
+
+@lru_cache(maxsize=16)
+def _real(root: str) -> str:
+    return os.path.realpath(root)
 
 
 def _spatial(array: npt.NDArray[Any], path: str) -> npt.NDArray[Any]:

@@ -129,13 +129,13 @@ def turn(volume: Array, how: tuple[bool, bool, bool, bool]) -> Array:
 
 
 def shrunk(volume: Array, shape: tuple[int, ...]) -> Array:
-    """Means over blocks; nearest voxels along an axis that is shorter than asked for."""
+    """Means over blocks, nearest voxels along an axis that is shorter than asked for; flips give flipped results."""
     for axis, size in enumerate(shape):
         length = volume.shape[axis]
         if length < size:
-            volume = np.take(volume, np.arange(size) * length // size, axis=axis)
+            volume = np.take(volume, ((np.arange(size) + 0.5) * length / size).astype(int), axis=axis)
         else:
-            edges = np.arange(size) * length // size
+            edges = np.floor(np.arange(size) * length / size + 0.5).astype(int)
             counts = np.diff([*edges, length]).astype(np.float32)
             sums = np.add.reduceat(volume, edges, axis=axis)
             means = sums / counts.reshape([-1 if number == axis else 1 for number in range(3)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from m3dbench.metrics.names import words
 
@@ -22,8 +21,8 @@ def garbled(text: str) -> str:
         return f"holds the control character U+{ord(found.group()):04X}"
     if mended := _double_encoded(text):
         return f"was encoded twice: {mended[0]!r} stands for {mended[1]!r}"
-    visible = [character for character in text if not character.isspace()]
-    letters = sum(unicodedata.category(character)[0] == "L" for character in visible)
+    visible = "".join(text.split())
+    letters = sum(map(str.isalpha, visible))
     if len(visible) >= 20 and letters < len(visible) / 3:
         return "is hardly made of letters"
     return ""
