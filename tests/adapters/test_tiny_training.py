@@ -105,10 +105,14 @@ def test_kept_weights_are_small():
     assert len(sizes) == 2 and sum(sizes) <= 12_000_000
 
 
-def test_an_answer_that_ends_in_its_letter_is_read_as_that_choice():
-    offered = {"A": "Left lower lobe", "B": "Right lower lobe", "C": "None"}
-    assert extract_choice("Right lower lobe. Answer: B.", offered) == "B"
-    assert extract_choice("None. Answer: C.", offered) == "C"
+def test_a_choice_answered_with_its_text_is_read_as_that_choice():
+    offered = {"A": "Left lower lobe", "B": "Right lower lobe", "C": "None", "D": "29 mm"}
+    assert [extract_choice(text, offered) for text in ("Right lower lobe", "None", "29 mm", "28 mm")] == [
+        "B",
+        "C",
+        "D",
+        None,
+    ]
 
 
 def _tower(tmp_path: Path, count: int = 4):
