@@ -46,13 +46,11 @@ def test_the_wheel_holds_every_module_and_data_file(tmp_path: Path) -> None:
         inside = module.replace(".", "/") + ("/__init__.py" if path.name == "__init__.py" else ".py")
         assert inside in names, inside
     assert "m3dbench/py.typed" in names
-    assets = [path for path in (REPOSITORY / "bench" / "metrics" / "assets").iterdir() if path.is_file()]
-    for asset in assets:
-        assert f"m3dbench/metrics/assets/{asset.name}" in names
-    for table in (REPOSITORY / "bench" / "data" / "convert" / "tables").glob("*.toml"):
-        assert f"m3dbench/data/convert/tables/{table.name}" in names
-    for weights in (REPOSITORY / "adapters").glob("*/tiny/*"):
-        assert f"m3dbench/adapters/{weights.parent.parent.name}/tiny/{weights.name}" in names
+    rooms = {"bench": "m3dbench", **{room: f"m3dbench/{room}" for room in ("tasks", "adapters", "results")}}
+    for room, inside in rooms.items():
+        for path in (REPOSITORY / room).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                assert f"{inside}/{path.relative_to(REPOSITORY / room).as_posix()}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

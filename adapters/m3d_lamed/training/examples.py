@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from m3dbench import registry
 from m3dbench.adapters.m3d_lamed.wording import question
 from m3dbench.data.phantom import DATASETS, DEFINITIONS, Facts, questions_of
 from m3dbench.data.phantom.definitions import AMBIGUOUS
@@ -21,13 +23,6 @@ from m3dbench.data.records import MaskRecord, QuestionRecord, Record, ReferringR
 from m3dbench.data.sample import FileRef, MaskRef, Request, Sample
 from m3dbench.metrics.box_text import box_to_text
 from m3dbench.task import Asking, Task
-from m3dbench.tasks.rec import Rec
-from m3dbench.tasks.reg import Reg
-from m3dbench.tasks.report_generation import ReportGeneration
-from m3dbench.tasks.seg_referring import SegReferring
-from m3dbench.tasks.seg_semantic import SegSemantic
-from m3dbench.tasks.vqa_closed import VqaClosed
-from m3dbench.tasks.vqa_open import VqaOpen
 
 from .cases import GRID, TrainingCase
 from .masks import class_rows, finding_rows
@@ -79,7 +74,7 @@ def _cap(case: TrainingCase, kind: str, name: str, draws: np.random.Generator) -
     facts = reworded(case.facts, draws)
     if kind == "report":
         text = prepared_text(report_of(facts))
-        return _samples(ReportGeneration(), ReportRecord(id=name, case=name, volume=volume, text=text), {})
+        return _samples(_task("report_generation"), ReportRecord(id=name, case=name, volume=volume, text=text), {})
     questions = questions_of(facts)
     asked = questions[int(draws.integers(len(questions)))]
     offered = {letter: text for letter, text in zip(LETTERS, asked.choices, strict=True) if text != NOT_OFFERED}
@@ -87,7 +82,7 @@ def _cap(case: TrainingCase, kind: str, name: str, draws: np.random.Generator) -
         id=name, case=name, volume=volume, question=asked.question, answer=asked.answer, letter=asked.letter,
         choices=offered,
     )  # fmt: skip
-    return _samples(VqaClosed() if kind == "choose" else VqaOpen(), record, {})
+    return _samples(_task("vqa_closed") if kind == "choose" else _task("vqa_open"), record, {})
 
 
 def _class(case: TrainingCase, kind: str, name: str, draws: np.random.Generator, own: bool) -> Example:
@@ -102,10 +97,10 @@ def _class(case: TrainingCase, kind: str, name: str, draws: np.random.Generator,
     arrays = {"mask": mask}
     by_name = draws.random() < 0.5
     if kind == "segment":
-        samples = list(_samples(SegSemantic() if by_name else SegReferring(), record, arrays))
+        samples = list(_samples(_task("seg_semantic") if by_name else _task("seg_referring"), record, arrays))
         sample = samples[0]
     else:
-        task: Task[Any] = Rec() if kind == "locate" else Reg()
+        task: Task[Any] = _task("rec") if kind == "locate" else _task("reg")
         sample = list(_samples(task, record, arrays))[0 if by_name else 1]
     present = bool(mask.any())
     rows = class_rows(organ) if kind == "segment" and present else ()
@@ -128,10 +123,21 @@ def _referring(case: TrainingCase, kind: str, name: str, draws: np.random.Genera
         id=name, case=name, volume=FileRef("none"), mask=MaskRef("mask"),
         kind="reasoning" if row[3] == "1" else "description", question=row[4], answer=row[5].replace("<SEG>", SEG),
     )  # fmt: skip
-    tasks: dict[str, Task[Any]] = {"segment": SegReferring(), "locate": Rec(), "name_region": Reg()}
+    tasks: dict[str, Task[Any]] = {
+        "segment": _task("seg_referring"),
+        "locate": _task("rec"),
+        "name_region": _task("reg"),
+    }
     sample = next(iter(_samples(tasks[kind], record, {"mask": mask})))
     told = finding_rows(case.facts.findings[index]) if kind == "segment" else ()
     return _told(sample, own, told, mask if told else None)
+
+
+@cache
+def _task(name: str) -> Task[Any]:
+    """A task of the benchmark, found as users' runs find it."""
+    made: Task[Any] = registry.create("tasks", name)
+    return made
 
 
 def _samples(task: Task[Any], record: Record, arrays: dict[str, npt.NDArray[np.bool_]]) -> Iterator[Sample]:

@@ -1,0 +1,1 @@
+"""The rubrics that are shipped, one TOML file each."""
