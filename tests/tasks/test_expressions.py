@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m3dbench.data.readers.label_names import Label
 from m3dbench.data.readers.m3d_seg import shared_definitions
 from m3dbench.data.records import MaskRecord, ReferringRecord
 from m3dbench.data.sample import FileRef, MaskRef, Sample
@@ -64,9 +65,13 @@ def test_a_definition_of_two_classes_of_one_code_is_found_whatever_its_spelling(
         "liver": ["A gland.", "a gland"],
         "lobe": [BOTH],
     }
-    assert shared_definitions(["kidney left", "kidney right", "liver"], dictionary) == {"one of pair of organs"}
-    assert not shared_definitions(["kidney left", "liver"], dictionary)
-    assert len(shared_definitions(["liver", "liver"], dictionary)) == 1, "two classes of one name share all"
+
+    def shared(*names: str) -> frozenset[str]:
+        return shared_definitions([Label(name, name, tuple(dictionary[name])) for name in names])
+
+    assert shared("kidney left", "kidney right", "liver") == {"one of pair of organs"}
+    assert not shared("kidney left", "liver")
+    assert len(shared("liver", "liver")) == 1, "two classes of one name share all"
 
 
 @pytest.mark.parametrize("task", [Rec(), SegReferring()])
