@@ -58,12 +58,8 @@ def _of_case(cases: Sequence[Case], number: int, judge: Judge, rubric: Rubric, h
 
     def probe(check: str, variant: str, prediction: str, judge: Judge = judge) -> Probe:
         pair = JudgedPair(prediction, case.reference, case.question)
-        return Probe(
-            check,
-            variant,
-            case.name,
-            _item(judge, rubric, f"{case.name}: {check}" + (f", {variant}" if variant else ""), pair),
-        )
+        name = f"{case.name}: {check}" + (f", {variant}" if variant else "")
+        return Probe(check, variant, case.name, _item(judge, rubric, name, pair))
 
     yield probe("itself", "", case.reference)
     yield probe("empty", "", "")
