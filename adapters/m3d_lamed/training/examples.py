@@ -29,7 +29,7 @@ from .masks import class_rows, finding_rows
 
 SEG = "[SEG]"
 KINDS_OF = {
-    "cap": (("report", 0.2), ("choose", 0.42), ("answer", 0.38)),
+    "cap": (("report", 0.12), ("choose", 0.6), ("answer", 0.28)),
     "seg": (("locate", 0.4), ("segment", 0.32), ("name_region", 0.28)),
     "refseg": (("segment", 0.8), ("locate", 0.12), ("name_region", 0.08)),
 }
