@@ -98,10 +98,15 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _attacks(check: Mapping[str, Any]) -> list[str]:
     rows = [
-        (name, _number(item["gain"], signed=True), str(item["no verdict"])) for name, item in check["details"].items()
+        (name, _number(item["without"]), _number(item["gain"], signed=True), str(item["no verdict"]))
+        for name, item in check["details"].items()
     ]
-    intro = "Points that a wrong text gains by each attack (mean over cases), and attacks that left no verdict."
-    return [intro, "", *_table(("attack", "gain", "no verdict"), rows)]
+    intro = (
+        "What a wrong text scores by itself, the points that it gains by each attack (means over cases), and attacks "
+        "that left no verdict. Where a wrong text scores near 100 by itself there is nothing to gain, and the check "
+        "says nothing."
+    )
+    return [intro, "", *_table(("attack", "without it", "gain", "no verdict"), rows)]
 
 
 def _people(check: Mapping[str, Any]) -> list[str]:
