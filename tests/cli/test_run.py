@@ -171,7 +171,7 @@ def test_a_broken_volume_is_an_error_with_its_reason(m3dbench: Command, phantom:
     errors = predictions[predictions.status == "error"]
     assert len(errors) == 7
     reasons = " | ".join(errors.reason)
-    for what in ("missing", "cannot be read", "pickle", "shape", "NaN", "constant", "empty"):
+    for what in ("missing", "truncated", "pickle", "shape", "NaN", "constant", "empty"):
         assert what in reasons
     summary = library.load_run(out).summary["tasks"]["report_generation"]["metrics"][0]["micro"]
     assert summary["n_failed"] == 7
