@@ -23,7 +23,7 @@ THUMB = (32, 32, 32)
 SAME = 0.85
 """Correlation of the thumbnails' detail from which two volumes show one scan.
 
-Measured: other patients up to 0.65; copies with other intensities, noise or resolution 0.93 and more, other contrast
+Measured: other patients up to 0.65; copies with other intensities, noise or resolution 0.87 and more, other contrast
 phases of one scan mostly more than 0.9. A copy cropped by more than a thirtieth of its extent is not recognised.
 """
 BITS = 48
