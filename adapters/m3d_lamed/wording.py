@@ -1,8 +1,8 @@
 """How requests are put to M3D-LaMed: one fixed phrase a kind, near those it was trained on.
 
 The model has no chat template: the image's place holders, then the text. Off the trained phrasing its masks vanish, so
-the wording is fixed here and does not follow the benchmark's. These few short phrases are the model's interface, as far as
-we know it; those for boxes and regions are not confirmed on the published weights.
+the wording is fixed here and does not follow the benchmark's. These few short phrases are the model's interface, as far
+as we know it; those for boxes and regions are not confirmed on the published weights.
 """
 
 from __future__ import annotations
