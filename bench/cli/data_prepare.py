@@ -62,7 +62,7 @@ def cap(
     from m3dbench.data.prepare.cap import PrepareCap
 
     chosen = _recipe(recipe, grid, series)
-    told = "m3dbench data prepare vqa PATH {0}, or m3dbench run --task report_generation --model threshold --data {0}"
+    told = "m3dbench data prepare vqa PATH {0}, or m3dbench run --task report_generation --model blind --data {0}"
     _run(PrepareCap(source, chosen, split_file), source, directory, workers, keep_going, told)
 
 
