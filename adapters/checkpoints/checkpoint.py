@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, adapter_files, weight_files
+from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, PLAIN, Layout, adapter_files, part_files, weight_files
 from m3dbench.adapters.checkpoints.source import WeightSource, locate
 from m3dbench.errors import UserError
 
@@ -17,10 +17,11 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """path: a folder or one weight file. base: of a LoRA adapter, what it was trained on."""
+    """path: a folder or one weight file. base: of a LoRA adapter, what it was trained on. layout: of the folder."""
 
     path: Path
     base: Path | None = None
+    layout: Layout = PLAIN
 
     @staticmethod
     def find(
@@ -40,7 +41,7 @@ class Checkpoint:
         if not settings.is_file():
             if base is not None:
                 raise UserError("base is for LoRA adapters, these weights are whole", file=path, fix="leave base out")
-            return Checkpoint(path)
+            return Checkpoint(path, layout=source.layout)
         named = base or read_json(settings).get("base_model_name_or_path")
         if not named:
             if path.joinpath("model_with_lora.bin").is_file():
@@ -58,8 +59,9 @@ class Checkpoint:
         return self.path.is_dir() and (self.path / ADAPTER_CONFIG).is_file()
 
     def config(self) -> Mapping[str, Any]:
-        """The fields of config.json: the folder's, else the base's. Raises UserError when neither has one."""
-        return read_json(self.file("config.json"))
+        """The fields of config.json (as the layout has it): the folder's, else the base's. Raises UserError when
+        neither has one."""
+        return read_json(self.file(self.layout.config))
 
     def file(self, *names: str) -> Path:
         """The first of these files that is there, the folder before the base. Raises UserError when none is."""
@@ -75,9 +77,15 @@ class Checkpoint:
 
     def files(self) -> list[Path]:
         """Every weight file that is loaded: a later one's tensors replace an earlier one's of the same name."""
+        if self.layout.parts:
+            return part_files(self.path, self.layout.parts)
         if not self.lora:
             return weight_files(self.path)
         return (weight_files(self.base) if self.base is not None else []) + adapter_files(self.path)
+
+    def part(self, path: Path) -> str:
+        """What comes before the names of a file's tensors: its part and a slash, nothing where there are no parts."""
+        return f"{path.relative_to(self.path).parts[0]}/" if self.layout.parts else ""
 
     def origin(self) -> dict[str, str]:
         """Where the weights come from, for the record: a path, and of a hub snapshot its id and commit."""

@@ -20,7 +20,7 @@ def weights_digest(place: Checkpoint | Path, progress: Progress | None = None) -
     checkpoint = place if isinstance(place, Checkpoint) else Checkpoint(place)
     total = hashlib.sha256()
     for path in sorted(checkpoint.files(), key=lambda path: (path.name, str(path))):
-        total.update(f"{path.name}\0{_file_digest(path, progress or Silent())}\n".encode())
+        total.update(f"{checkpoint.part(path)}{path.name}\0{_file_digest(path, progress or Silent())}\n".encode())
     return total.hexdigest()
 
 

@@ -3,42 +3,59 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from m3dbench.adapters.checkpoints.files import SUFFIXES, TRAINED_BESIDE, why_incomplete
+from m3dbench.adapters.checkpoints.files import PLAIN, SUFFIXES, TRAINED_BESIDE, Layout, why_incomplete
 from m3dbench.errors import UserError
 
 SMALL = (".json", ".model", ".txt", ".md")
 SPARE = 1 << 28
 
 
-def fetch(hub_id: str, revision: str) -> Path:
+def fetch(hub_id: str, revision: str, layout: Layout = PLAIN) -> Path:
     """The snapshot's folder. Files that are there are kept; the hub's library shows the progress of the others.
 
     Code that lies beside the weights is not fetched. Raises UserError when the hub does not give them, or the disk has
     no space for them.
     """
+    folder = snapshot(hub_id, revision, lambda names: needed(names, layout))
+    if trouble := why_incomplete(folder, layout):
+        raise UserError(f"{hub_id} (revision {revision}) is no checkpoint: {trouble}", file=folder)
+    return folder
+
+
+def snapshot(hub_id: str, revision: str, wanted: Callable[[Sequence[str]], list[str]]) -> Path:
+    """The snapshot's folder with the files that are wanted of a repository's. Raises UserError as ``fetch`` does."""
     from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
 
     with _told(hub_id, revision):
         info: Any = HfApi().model_info(hub_id, revision=revision, files_metadata=True, timeout=30)
         sizes = {sibling.rfilename: int(sibling.size or 0) for sibling in info.siblings or ()}
-        names = needed(list(sizes))
+        names = wanted(list(sizes))
         absent = [
             name for name in names if not isinstance(try_to_load_from_cache(hub_id, name, revision=info.sha), str)
         ]
         check_space(sum(sizes[name] for name in absent), Path(constants.HF_HUB_CACHE))
-        folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=names))
-    if trouble := why_incomplete(folder):
-        raise UserError(f"{hub_id} (revision {revision}) is no checkpoint: {trouble}", file=folder)
-    return folder
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=names))
 
 
-def needed(names: Sequence[str]) -> list[str]:
+def needed(names: Sequence[str], layout: Layout = PLAIN) -> list[str]:
     """Of a repository's files those to fetch: settings, tokenizer, and the weights once (safetensors before .bin)."""
+    if not layout.parts:
+        return _needed(names)
+    kept = [name for name in _needed(names) if not name.endswith(SUFFIXES)]
+    kept += [name for name in names if name == layout.config and "/" in name]
+    for part in layout.parts:
+        inside = [name.removeprefix(f"{part}/") for name in names if name.startswith(f"{part}/")]
+        kept += [f"{part}/{name}" for name in _needed(inside)]
+    return kept
+
+
+def _needed(names: Sequence[str]) -> list[str]:
+    """Of a folder's files; what lies in folders of its own is left."""
     top = sorted(name for name in names if "/" not in name)
     kept = [name for name in top if name.endswith(SMALL) or name.startswith("LICENSE") or name in TRAINED_BESIDE]
     left = [name for name in top if name.endswith(SUFFIXES) and name not in TRAINED_BESIDE]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,21 @@ TRAINED_BESIDE = ("non_lora_trainables.safetensors", "non_lora_trainables.bin")
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
 WINDOWS = 16
 """A file is opened anew after each 16th of it: pages of a mapping count as memory until it is closed."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What lies where in a checkpoint's folder.
+
+    config: its settings. parts: sub-folders that hold the weights, each as a folder of its own would; a tensor there is
+    known as ``PART/NAME``. Without parts the folder itself holds them.
+    """
+
+    config: str = "config.json"
+    parts: tuple[str, ...] = ()
+
+
+PLAIN = Layout()
 
 
 def weight_files(place: Path) -> list[Path]:
@@ -74,12 +90,27 @@ def _index(path: Path) -> Mapping[str, str]:
     return found
 
 
-def why_incomplete(place: Path) -> str:
+def part_files(place: Path, parts: Sequence[str]) -> list[Path]:
+    """The weight files of all parts. Raises UserError naming the part that lacks them, or is a LoRA adapter."""
+    if not place.is_dir():
+        told = f"these weights are a folder with the sub-folders {', '.join(parts)}"
+        raise UserError(told, file=place, fix="give that folder")
+    for part in parts:
+        if (place / part / ADAPTER_CONFIG).is_file():
+            fix = "merge it into its base first, and save the whole part"
+            raise UserError(f"the part {part} is a LoRA adapter", file=place / part, fix=fix)
+    return [path for part in parts for path in weight_files(place / part)]
+
+
+def why_incomplete(place: Path, layout: Layout = PLAIN) -> str:
     """What keeps a folder from being a whole checkpoint; empty when nothing does."""
-    if not (place / "config.json").is_file() and not (place / ADAPTER_CONFIG).is_file():
-        return "no config.json"
+    if not (place / layout.config).is_file() and not (place / ADAPTER_CONFIG).is_file():
+        return f"no {layout.config}"
     try:
-        (adapter_files if (place / ADAPTER_CONFIG).is_file() else weight_files)(place)
+        if layout.parts:
+            part_files(place, layout.parts)
+        else:
+            (adapter_files if (place / ADAPTER_CONFIG).is_file() else weight_files)(place)
     except UserError as error:
         return error.message
     return ""

@@ -60,6 +60,6 @@ def configured(checkpoint: Checkpoint, read: Callable[[Mapping[str, Any]], T]) -
         told = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise UserError(
             f"the configuration is not this model's: {told}",
-            file=checkpoint.file("config.json"),
+            file=checkpoint.file(checkpoint.layout.config),
             fix="give the folder of the model's own checkpoint",
         ) from error

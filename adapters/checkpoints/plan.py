@@ -51,9 +51,10 @@ class Plan:
         plan = Plan(checkpoint, expected)
         settings = LoraSettings.read(checkpoint.path / ADAPTER_CONFIG) if checkpoint.lora else None
         for path in checkpoint.files():
+            inside = checkpoint.part(path)
             for stored, shape in shapes(path).items():
                 name, part = plain_name(stored)
-                name = rename(name)
+                name = rename(inside + name)
                 if part:
                     if settings is None:
                         raise UserError(
@@ -66,7 +67,7 @@ class Plan:
                     plan.places[name] = (path, stored)
                     plan.found[name] = shape
                 elif not fits(name, (*unused, *EXTRAS)):
-                    plan.unexpected[name] = stored
+                    plan.unexpected[name] = inside + stored
         return plan
 
     def check(self, tied: Sequence[set[str]], missing_ok: Sequence[str], network: str) -> None:

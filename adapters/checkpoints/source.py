@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, why_incomplete
+from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, PLAIN, Layout, why_incomplete
 from m3dbench.errors import UserError, missing_extra
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -17,7 +17,7 @@ class WeightSource:
     """Facts about a published checkpoint, as an error shows them.
 
     hub_id, revision: where it is. size_gb: its download. memory: what running it needs, in words. alternative: a model
-    that runs without a download.
+    that runs without a download. layout: of its folder.
     """
 
     hub_id: str
@@ -26,6 +26,7 @@ class WeightSource:
     licence: str
     memory: str
     alternative: str
+    layout: Layout = PLAIN
 
 
 def locate(
@@ -40,43 +41,49 @@ def locate(
     weights: the user's local path or hub id, None for the published ones. revision: branch, tag or commit at the hub.
     Nothing is fetched without ``download``. Raises UserError that says what was looked for and how to get it.
     """
-    if weights is not None and (path := _local(weights)) is not None:
+    if weights is not None and (path := local(weights, "weights")) is not None:
         return path
     hub_id = weights or source.hub_id
     revision = revision or (source.revision if hub_id == source.hub_id else "main")
-    found = cached(hub_id, revision)
-    if found is not None and not why_incomplete(found):
+    found = cached(hub_id, revision, source.layout)
+    if found is not None and not why_incomplete(found, source.layout):
         return found
     if download:
         from m3dbench.adapters.checkpoints.download import fetch
 
-        return fetch(hub_id, revision)
+        return fetch(hub_id, revision, source.layout)
     raise absent(source, hub_id, revision, found)
 
 
-def cached(hub_id: str, revision: str) -> Path | None:
+def cached(hub_id: str, revision: str, layout: Layout = PLAIN) -> Path | None:
     """The snapshot of a hub id in the hub's local cache, complete or not; None when there is none."""
+    for name in (layout.config, ADAPTER_CONFIG):
+        if (found := snapshot_of(hub_id, name, revision)) is not None:
+            return found
+    return None
+
+
+def snapshot_of(hub_id: str, name: str, revision: str) -> Path | None:
+    """The snapshot in the hub's local cache that holds this file of a repository; None when there is none."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError as error:
         raise missing_extra("weights from the Hugging Face hub", "models") from error
-    for name in ("config.json", ADAPTER_CONFIG):
-        found = try_to_load_from_cache(hub_id, name, revision=revision)
-        if isinstance(found, str):
-            return Path(found).parent
-    return None
+    found = try_to_load_from_cache(hub_id, name, revision=revision)
+    return Path(found).parents[name.count("/")] if isinstance(found, str) else None
 
 
-def _local(weights: str) -> Path | None:
-    """A path that exists; None for a hub id. Raises UserError for anything else."""
+def local(weights: str, option: str) -> Path | None:
+    """A path that exists; None for a hub id. Raises UserError for anything else. option: where the user gave it."""
     path = Path(weights).expanduser()
     if path.exists():
         return path.resolve()
     if HUB_ID.fullmatch(weights):
         return None
+    what = "are no weights" if option == "weights" else f"is no {option}"
     raise UserError(
-        f"there are no weights at {weights}: no such folder or file, and not a hub id (OWNER/NAME)",
-        field="weights",
+        f"there {what} at {weights}: no such folder or file, and not a hub id (OWNER/NAME)",
+        field=option,
         fix="give the folder of the checkpoint (config.json, tokenizer and weight files), or its hub id",
     )
 
@@ -87,7 +94,7 @@ def absent(source: WeightSource, hub_id: str, revision: str, partial: Path | Non
 
     told = [f"the weights {hub_id} (revision {revision}) are not on this machine"]
     if partial is not None:
-        told.append(f"  their download in {partial} is not complete: {why_incomplete(partial)}")
+        told.append(f"  their download in {partial} is not complete: {why_incomplete(partial, source.layout)}")
     told.append(f"  looked in: {constants.HF_HUB_CACHE} (HF_HOME moves it)")
     if hub_id == source.hub_id:
         told += [f"  download: {source.size_gb:g} GB", f"  licence: {source.licence}", f"  memory: {source.memory}"]

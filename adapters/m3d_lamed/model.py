@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, Phi3ForCausalLM
 
 from m3dbench.adapters.m3d_lamed.config import LaMedConfig
+from m3dbench.adapters.nets.grids import pooled
+from m3dbench.adapters.nets.language import greedy, left_padded, length, states
 from m3dbench.adapters.nets.segvol import UNUSED as SEGVOL_UNUSED
 from m3dbench.adapters.nets.segvol import SegVol
 from m3dbench.adapters.nets.vit3d import ViT3D
@@ -63,10 +64,7 @@ class LaMed(nn.Module):
     def image_features(self, images: Tensor) -> Tensor:
         """Images (B, 1, D, H, W), 0..1 -> (B, image_tokens, hidden)."""
         patches = self.vision_tower(images)[:, 1:]
-        cells = patches.transpose(1, 2).unflatten(2, self.config.vision.grid)
-        # CPUs have no half-precision kernel for this pooling
-        pooled = functional.avg_pool3d(cells.float(), self.config.pooling).to(cells.dtype)
-        projected: Tensor = self.projector(pooled.flatten(2).transpose(1, 2))
+        projected: Tensor = self.projector(pooled(patches, self.config.vision.grid, self.config.pooling))
         return projected
 
     def embed(self, features: Tensor, ids: Tensor) -> Tensor:
@@ -80,37 +78,22 @@ class LaMed(nn.Module):
     def batch(self, features: Sequence[Tensor], prompts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Left-padded embeddings (B, L, hidden) and attention mask (B, L) of prompts (L_i,), each with its volume's."""
         rows = [self.embed(image, ids) for image, ids in zip(features, prompts, strict=True)]
-        longest = max(len(row) for row in rows)
-        embedded = torch.stack([functional.pad(row, (0, 0, longest - len(row), 0)) for row in rows])
-        mask = torch.zeros(embedded.shape[:2], dtype=torch.long, device=embedded.device)
-        for index, row in enumerate(rows):
-            mask[index, longest - len(row) :] = 1
-        return embedded, mask
+        return left_padded(rows)
 
     def forward(self, features: Sequence[Tensor], prompts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Logits (B, L, vocabulary) and final-normed states (B, L, hidden) of a left-padded batch."""
         embedded, mask = self.batch(features, prompts)
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        out = self.language.model(inputs_embeds=embedded, attention_mask=mask, position_ids=positions)
-        return self.language.lm_head(out.last_hidden_state), out.last_hidden_state
+        last = states(self.language, embedded, mask)
+        return self.language.lm_head(last), last
 
     @torch.inference_mode()
     def generate(self, features: Sequence[Tensor], prompts: Sequence[Tensor], max_new_tokens: int) -> list[Generated]:
         """Greedy answers to a batch of prompts, each with its volume's vectors (image_tokens, hidden)."""
         embedded, mask = self.batch(features, prompts)
-        with self._last_states() as states:
-            ids = self.language.generate(
-                inputs_embeds=embedded,
-                attention_mask=mask,
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                num_beams=1,
-                pad_token_id=self._end_tokens()[0],
-                eos_token_id=self._end_tokens(),
-                use_cache=True,
-            )
+        with self._last_states() as kept:
+            ids = greedy(self.language, embedded, mask, max_new_tokens, self._end_tokens())
         return [
-            self._generated(row.tolist(), torch.stack([state[index] for state in states]))
+            self._generated(row.tolist(), torch.stack([state[index] for state in kept]))
             for index, row in enumerate(ids)
         ]
 
@@ -119,12 +102,11 @@ class LaMed(nn.Module):
         return self.segmentation.decode(cells, seg)
 
     def _generated(self, ids: list[int], states: Tensor) -> Generated:
-        ends = self._end_tokens()
-        length = next((step for step, token in enumerate(ids) if token in ends), len(ids))
+        spoken = length(ids, self._end_tokens())
         # the state that predicted [SEG] speaks for it; the published model never looks at the first token
-        steps = [step for step in range(1, length) if ids[step] == self.config.seg_token]
+        steps = [step for step in range(1, spoken) if ids[step] == self.config.seg_token]
         seg = self.seg_projector(states[steps].mean(0)) if steps else None
-        return Generated(tuple(ids[:length]), seg)
+        return Generated(tuple(ids[:spoken]), seg)
 
     def _end_tokens(self) -> list[int]:
         end: Any = self.config.language.eos_token_id
@@ -133,14 +115,14 @@ class LaMed(nn.Module):
     @contextmanager
     def _last_states(self) -> Iterator[list[Tensor]]:
         """The final-normed state of the last position at every step of a generation, (B, hidden) each."""
-        states: list[Tensor] = []
+        kept: list[Tensor] = []
 
         def keep(module: nn.Module, given: tuple[Tensor, ...], normed: Tensor) -> None:
-            states.append(normed[:, -1])
+            kept.append(normed[:, -1])
 
         hook = self.language.model.norm.register_forward_hook(keep)
         try:
-            yield states
+            yield kept
         finally:
             hook.remove()
 

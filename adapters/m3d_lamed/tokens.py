@@ -6,13 +6,12 @@ for every prompt.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from m3dbench.adapters.checkpoints.tokenizer import load_tokenizer, tokenizer_digest
 from m3dbench.data.prediction import runs_of
 from m3dbench.errors import UserError
 
@@ -65,20 +64,13 @@ class PromptTokens:
 
     def facts(self) -> Mapping[str, Any]:
         """The layout of prompts, the golden prompt's ids as runs (id, how often), a digest of the tokenizer's files."""
-        digest = hashlib.sha256()
-        for name in FILES:
-            if (self.folder / name).is_file():
-                digest.update(name.encode() + b"\0" + (self.folder / name).read_bytes())
         layout = f"start token, {PATCH} x {self.image_tokens}, wording"
         golden = {"wording": GOLDEN, "ids": runs_of(self.golden)}
-        return {"layout": layout, "golden": golden, "tokenizer": digest.hexdigest()}
+        return {"layout": layout, "golden": golden, "tokenizer": tokenizer_digest(self.folder, FILES)}
 
 
 def _loaded(folder: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    with _quiet():
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    tokenizer = load_tokenizer(folder)
     if not getattr(tokenizer, "is_fast", False):
         return tokenizer
     # Training used the sentencepiece tokenizer, in whose older form (`legacy`, the default where nothing is said) each
@@ -92,20 +84,6 @@ def _loaded(folder: Path) -> Any:
         backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
         backend.pre_tokenizer = None
     return tokenizer
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """transformers warns of a model type that it does not know, and it need not."""
-    from transformers.utils import logging
-
-    settings: Any = logging
-    verbosity = settings.get_verbosity()
-    settings.set_verbosity_error()
-    try:
-        yield
-    finally:
-        settings.set_verbosity(verbosity)
 
 
 def _unfit(folder: Path, reason: str) -> UserError:

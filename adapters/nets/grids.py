@@ -28,3 +28,10 @@ def resized(images: Tensor, grid: Grid) -> Tensor:
     if tuple(images.shape[-3:]) == tuple(grid):
         return images
     return functional.interpolate(images.float(), size=grid, mode="trilinear", align_corners=False)
+
+
+def pooled(patches: Tensor, grid: Grid, size: int) -> Tensor:
+    """Patches (B, N, width) on a grid, D slowest, averaged over cubes of ``size``: (B, N / size ** 3, width)."""
+    cells = patches.transpose(1, 2).unflatten(2, grid)
+    # CPUs have no half-precision kernel for this pooling
+    return functional.avg_pool3d(cells.float(), size).to(cells.dtype).flatten(2).transpose(1, 2)

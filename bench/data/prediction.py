@@ -28,6 +28,19 @@ class ArrayRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceWeights:
+    """How much each slice of a volume counted in an answer.
+
+    weights: of equal parts of the voxels ``first`` to ``stop`` (half-open) along D, in their order; none negative,
+    their sum 1.
+    """
+
+    weights: tuple[float, ...]
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """An adapter's answer to one query.
 
@@ -40,6 +53,7 @@ class Prediction:
     status: ``error`` and ``refused`` carry a reason; their other fields are kept for reading, never scored.
     wording: the exact prompt, where the adapter words requests itself. prompt_ids: its token ids.
     notes: what is worth counting about how the answer came about, in a few fixed words ("no [SEG]"); in the summary.
+    slices: how much each slice counted; None where the model does not say.
     """
 
     id: str
@@ -54,6 +68,7 @@ class Prediction:
     wording: str = ""
     prompt_ids: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    slices: SliceWeights | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +94,7 @@ class StoredPrediction:
     wording: str = ""
     prompt_ids: tuple[tuple[int, int], ...] = ()
     notes: tuple[str, ...] = ()
+    slices: SliceWeights | None = None
 
     def to_json(self) -> dict[str, Any]:
         row: dict[str, Any] = {"id": self.id, "status": self.status}
@@ -93,6 +109,8 @@ class StoredPrediction:
         for name in ("absent", "unparsed", "reason", "wording", "prompt_ids", "notes"):
             if value := getattr(self, name):
                 row[name] = value
+        if self.slices is not None:
+            row["slices"] = {field: getattr(self.slices, field) for field in SliceWeights.__slots__}
         return row
 
     @staticmethod
@@ -106,6 +124,8 @@ class StoredPrediction:
                 values[name] = tuple(values[name])
         values["prompt_ids"] = tuple((token, times) for token, times in values.get("prompt_ids", ()))
         values["notes"] = tuple(values.get("notes", ()))
+        if (slices := values.get("slices")) is not None:
+            values["slices"] = SliceWeights(tuple(slices["weights"]), slices["first"], slices["stop"])
         return StoredPrediction(**values)
 
 

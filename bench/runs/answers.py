@@ -39,6 +39,7 @@ def store(
         "absent": answer.absent,
         "prompt_ids": runs_of(answer.prompt_ids),
         "notes": answer.notes,
+        "slices": answer.slices,
     }
     if answer.status != "ok":
         return StoredPrediction(status=answer.status, reason=answer.reason, **common)

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from m3dbench.data.foreground import foreground as foreground
+
 S = TypeVar("S", bound=np.generic)
 Volume = npt.NDArray[np.float32]
 Grid = tuple[int, int, int]
@@ -66,16 +68,6 @@ def percentile_clip(hounsfield: npt.NDArray[np.int16]) -> npt.NDArray[np.float64
     """A volume in HU between its percentiles 0.5 and 99.5 as [0, 1]."""
     low, high = whole_window(hounsfield)
     return np.clip((hounsfield.astype(np.float64) - low) / max(high - low, 1e-8), 0, 1)
-
-
-def foreground(values: npt.NDArray[Any]) -> tuple[slice, slice, slice]:
-    """The box of all voxels above 0 in a volume (D, H, W); the whole volume when there is none."""
-    box = []
-    for axis in range(3):
-        rest = tuple(other for other in range(3) if other != axis)
-        hit = np.flatnonzero((values > 0).any(axis=rest))
-        box.append(slice(int(hit[0]), int(hit[-1]) + 1) if hit.size else slice(None))
-    return box[0], box[1], box[2]
 
 
 def linear(values: npt.NDArray[np.float64], grid: Grid) -> npt.NDArray[np.float64]:

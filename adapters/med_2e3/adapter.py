@@ -1,0 +1,173 @@
+"""Med-2E3 as an adapter: reports, open and closed questions, and how much each slice counted for them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from m3dbench.adapter import Adapter, Context, Query
+from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
+from m3dbench.adapters.checkpoints.placed import Placed, configured
+from m3dbench.adapters.checkpoints.placement import Placement
+from m3dbench.adapters.checkpoints.tokenizer import find_tokenizer, tokenizer_digest
+from m3dbench.adapters.med_2e3.published import (
+    LANGUAGE_TOKENIZER,
+    PUBLISHED,
+    QUESTION_FOLDER,
+    QUESTION_TOKENIZER,
+    complete,
+)
+from m3dbench.data.prediction import Prediction
+from m3dbench.errors import UserError
+
+if TYPE_CHECKING:
+    from m3dbench.adapters.med_2e3.config import Med2E3Config
+    from m3dbench.adapters.med_2e3.prompts import PromptTokens
+    from m3dbench.adapters.med_2e3.running import Runner
+
+WORDINGS = ("trained", "request")
+CUT = "prompt longer than the model reads, cut at its end"
+UNFINISHED = "answer cut at the token limit"
+RESIZED = "volume resized to the model's grid"
+log = logging.getLogger(__name__)
+
+
+class Med2E3(Adapter):
+    """The published folder of sub-checkpoints, or one laid out like it; greedy decoding.
+
+    weights: a folder, or a hub id with its ``revision``. tokenizer, question_tokenizer: folders or hub ids, where the
+    checkpoint comes without. wording: ``trained`` asks as the model was trained, ``request`` in each request's own
+    words. reference_loader_bug: score slices by random values drawn from ``loader_seed``, as the reference does, whose
+    loader forgets the projection that the checkpoint holds.
+    """
+
+    name = "med-2e3"
+    version = "1.0"
+    tasks = frozenset({"vqa_closed", "vqa_open", "report_generation"})
+    batch_size = 8
+
+    def __init__(
+        self,
+        *,
+        weights: str = "",
+        revision: str = "",
+        tokenizer: str = "",
+        question_tokenizer: str = "",
+        max_new_tokens: int = 256,
+        wording: str = "trained",
+        reference_loader_bug: bool = False,
+        loader_seed: int = 0,
+        dtype: str = "auto",
+        device: str = "auto",
+        download: bool = False,
+    ) -> None:
+        if wording not in WORDINGS:
+            raise UserError(f"there is no wording {wording!r}", field="wording", fix=f"one of: {', '.join(WORDINGS)}")
+        if max_new_tokens < 1:
+            raise UserError("max_new_tokens must be at least 1", field="max_new_tokens", fix="256 is the benchmark's")
+        if loader_seed and not reference_loader_bug:
+            raise UserError("loader_seed is for reference_loader_bug alone", field="loader_seed", fix="leave it out")
+        self._max_new_tokens = max_new_tokens
+        self._wording = wording
+        self._forgetful = loader_seed if reference_loader_bug else None
+        checkpoint = Checkpoint.find(PUBLISHED, weights or None, revision or None, download=download)
+        self._placed = Placed(checkpoint, Placement.of(dtype, device))
+        folder = checkpoint.folder
+        self._tokenizer = find_tokenizer(
+            tokenizer,
+            (folder, folder / "llm"),
+            LANGUAGE_TOKENIZER,
+            option="tokenizer",
+            what="the language model's tokenizer",
+            download=download,
+        )
+        self._question_tokenizer = find_tokenizer(
+            question_tokenizer,
+            (folder / QUESTION_FOLDER, folder / "vision3d_model"),
+            QUESTION_TOKENIZER,
+            option="question_tokenizer",
+            what="the tokenizer of the questions that slices are scored by (M3D-CLIP's)",
+            download=download,
+        )
+        self._runner: Runner | None = None
+
+    def prepare(self, context: Context) -> None:
+        self._verbatim = self._wording == "request" or context.requests == "upstream"
+        if self._runner is None:
+            from m3dbench.adapters.m3d_clip.texts import ReportTokens
+            from m3dbench.adapters.med_2e3.checks import checks
+            from m3dbench.adapters.med_2e3.running import Runner
+
+            config = self._config
+            questions = ReportTokens(self._question_tokenizer, config.question.max_position_embeddings)
+            placed = self._placed
+            self._runner = Runner.load(placed.checkpoint, config, questions, placed.placement, self._forgetful)
+            placed.insist(checks(self._runner, self._tokens))
+
+    def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
+        from m3dbench.adapters.med_2e3.prompts import question
+        from m3dbench.adapters.med_2e3.running import Asked
+
+        assert self._runner is not None  # noqa: S101 - prepare came first
+        texts = [question(query.request, verbatim=self._verbatim) for query in queries]
+        asked = [
+            Asked(query.volume(), text, self._tokens.ids(text)) for query, text in zip(queries, texts, strict=True)
+        ]
+        answers = self._runner.answer(asked, self._max_new_tokens, self._tokens.end)
+        if reached := self._runner.halving.limit:
+            self._placed.told["batch_limit"] = reached
+        told = []
+        for query, one, answer in zip(queries, asked, answers, strict=True):
+            notes = {
+                CUT: answer.cut,
+                UNFINISHED: len(answer.ids) == self._max_new_tokens,
+                RESIZED: query.grid() != self._runner.grid,
+            }
+            told.append(
+                Prediction(
+                    query.id,
+                    text=self._tokens.text(answer.ids),
+                    wording=one.question,
+                    prompt_ids=tuple(one.ids),
+                    notes=tuple(note for note, applies in notes.items() if applies),
+                    slices=answer.slices,
+                )
+            )
+        return told
+
+    def facts(self) -> Mapping[str, Any]:
+        projection = "of the checkpoint" if self._forgetful is None else f"random, seed {self._forgetful}"
+        return {
+            **self._placed.facts(),
+            "generation": {"decoding": "greedy", "max_new_tokens": self._max_new_tokens},
+            "prompt": {"wording": self._wording, **self._tokens.facts()},
+            "slice_scoring": {
+                "projection": projection,
+                "reference_loader_bug": self._forgetful is not None,
+                "tokenizer": tokenizer_digest(self._question_tokenizer),
+            },
+        }
+
+    def recorded(self) -> Mapping[str, Any]:
+        tokenizers = {"tokenizer": str(self._tokenizer), "question_tokenizer": str(self._question_tokenizer)}
+        return {**self._placed.recorded(), **tokenizers}
+
+    @cached_property
+    def _config(self) -> Med2E3Config:
+        from m3dbench.adapters.med_2e3.config import Med2E3Config
+
+        checkpoint = self._placed.checkpoint
+        config = configured(checkpoint, lambda fields: Med2E3Config.of(complete(fields, checkpoint.folder)))
+        longest = config.max_length + self._max_new_tokens
+        if longest > (limit := config.language.original_max_position_embeddings):
+            told = f"an answer of {self._max_new_tokens} tokens does not fit beside a prompt of {config.max_length}"
+            raise UserError(f"{told}: the model takes {limit}", field="max_new_tokens", fix="give fewer")
+        return config
+
+    @cached_property
+    def _tokens(self) -> PromptTokens:
+        from m3dbench.adapters.med_2e3.prompts import PromptTokens
+
+        return PromptTokens(self._tokenizer)
