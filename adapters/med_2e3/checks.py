@@ -28,8 +28,8 @@ def checks(runner: Runner, tokens: PromptTokens) -> Iterator[SelfCheck]:
 
 def scores(runner: Runner) -> SelfCheck:
     """Slices of a made body weigh 1 in all, and not the same for two questions."""
-    body = body_volume((1, *runner.grid))
-    first, second = (runner.weights(body, question) for question in (GOLDEN, REPORT))
+    seen = runner.seen.of(body_volume((1, *runner.grid)))
+    first, second = (runner.weights(seen, question) for question in (GOLDEN, REPORT))
     total, gap = float(first.sum()), float((first - second).abs().max())
     told = f"{len(first)} weights, in all {total:.4f}, {float(first.min()):.4f}..{float(first.max()):.4f}"
     passed = abs(total - 1) < 1e-3 and gap > 0 and bool(first.isfinite().all())

@@ -15,11 +15,11 @@ from m3dbench.data.prediction import runs_of
 from m3dbench.data.sample import Request
 from m3dbench.errors import UserError
 
-FRAME = (
+BEFORE = (
     "A chat between a curious user and an artificial intelligence assistant. "
-    "The assistant gives helpful, detailed, and polite answers to the user's questions. USER: ",
-    "\n{} ASSISTANT:",
+    "The assistant gives helpful, detailed, and polite answers to the user's questions. USER: "
 )
+AFTER = "\n{} ASSISTANT:"
 """What stands before the volume, and after it around the question."""
 GOLDEN = "Can you describe the liver in this image?"
 """The ids of its prompt stand in every run's record."""
@@ -60,7 +60,7 @@ class PromptTokens:
 
     def ids(self, asked: str) -> list[int]:
         """A prompt's ids: the start token once, where the tokenizer has one, the frame, ``VOLUME``, the question."""
-        before, after = (self._plain(part) for part in (FRAME[0], FRAME[1].format(asked)))
+        before, after = (self._plain(part) for part in (BEFORE, AFTER.format(asked)))
         return [*self._start, *before, VOLUME, *after]
 
     def text(self, ids: tuple[int, ...]) -> str:
@@ -70,7 +70,7 @@ class PromptTokens:
 
     def facts(self) -> Mapping[str, Any]:
         """The layout of prompts, the golden prompt's ids as runs (id, how often), a digest of the tokenizer's files."""
-        layout = f"{'start token, ' if self._start else ''}{FRAME[0]!r}, {VOLUME} for the volume, {FRAME[1]!r}"
+        layout = f"{'start token, ' if self._start else ''}{BEFORE!r}, {VOLUME} for the volume, {AFTER!r}"
         golden = {"question": GOLDEN, "ids": runs_of(self.golden)}
         return {"layout": layout, "golden": golden, "tokenizer": tokenizer_digest(self.folder)}
 

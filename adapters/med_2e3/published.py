@@ -1,4 +1,4 @@
-"""The published checkpoint of Med-2E3: where it is, how it is laid out, and the sizes that its settings only point to."""
+"""The published checkpoint of Med-2E3: where it is, how it is laid out, and sizes that its settings only point to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Med-2E3 at work: what both towers made of a volume is kept for the next question about it, answers come in batches."""
+"""Med-2E3 at work: what the towers made of a volume is kept for the next question about it, answers come in batches."""
 
 from __future__ import annotations
 
@@ -78,11 +78,11 @@ class Runner:
         return self.halving.run(partial(self._answer, max_new_tokens=max_new_tokens, end=end), list(asked))
 
     @torch.inference_mode()
-    def weights(self, volume: Volume, question: str) -> Tensor:
+    def weights(self, seen: Seen, question: str) -> Tensor:
         """How much each slice counts for a question: (slices,), float32."""
         ids, mask, _ = self._questions.ids([question])
         place = self._placement.device
-        return self.model.weigh(self.seen.of(volume), self.model.project(ids.to(place), mask.to(place)))
+        return self.model.weigh(seen, self.model.project(ids.to(place), mask.to(place)))
 
     @torch.inference_mode()
     def vectors(self, images: Tensor) -> Tensor:
@@ -94,9 +94,10 @@ class Runner:
     def _answer(self, asked: Sequence[Asked], *, max_new_tokens: int, end: int) -> list[Answered]:
         rows, told = [], []
         for one in asked:
-            weights = self.weights(one.volume, one.question)
+            seen = self.seen.of(one.volume)
+            weights = self.weights(seen, one.question)
             ids = torch.tensor(one.ids, device=self._placement.device)
-            rows.append(self.model.embed(self.model.fuse(self.seen.of(one.volume), weights), ids))
+            rows.append(self.model.embed(self.model.fuse(seen, weights), ids))
             depth = foreground(one.volume[0])[0].indices(one.volume.shape[1])
             counted = tuple(round(weight, DIGITS) for weight in weights.tolist())
             told.append((SliceWeights(counted, depth[0], depth[1]), len(ids) - 1 + self.model.config.image_tokens))

@@ -93,3 +93,38 @@ def masks(
         warn("masks on the grid have an affine of 1 mm voxels and no orientation: their data has no geometry.json")
     for sample, reason in list(done.unreadable.items())[:3]:
         warn(f"{sample} was left out: {reason}")
+
+
+@app.command()
+def attention(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that `run` wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder for TASK/ID.png and attention.jsonl.")],
+    task: Annotated[str | None, typer.Option(help="Task, or several with commas; all if omitted.")] = None,
+    sample: Annotated[list[str] | None, typer.Option(help="Only this sample, by its id; may be repeated.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="Pictures of the first N of each task; rows are of all.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Data directory; the one the run was made from if omitted.")
+    ] = None,
+) -> None:
+    """Write how much each slice counted in a run's answers, and draw it over the slices, one picture an answer.
+
+    For models that say so (med-2e3).
+    """
+    from m3dbench.cli.console import PLAIN, Bars, warn
+    from m3dbench.cli.console import out as console
+    from m3dbench.report.slice_export import export_slices
+    from m3dbench.runs.folder import RunFolder
+
+    names = [name.strip() for name in task.split(",")] if task else None
+    with Bars() as bars, bars.stage("slices", None) as advance:
+        done = export_slices(
+            RunFolder.open(run), out, data=data, tasks=names, samples=sample, limit=limit, advance=advance
+        )
+    told = f"{done.pictures:,} pictures, attention.jsonl with the weights of {done.rows:,} answers"
+    console.print(f"Wrote {out}: {told}", **PLAIN)
+    if done.without:
+        warn(f"{done.without:,} answers have no slice weights")
+    for name, reason in list(done.unreadable.items())[:3]:
+        warn(f"{name} was not drawn: {reason}")

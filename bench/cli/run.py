@@ -75,6 +75,10 @@ def run(
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the model's weights from the hub if they are not here.")
     ] = False,
+    reference_loader_bug: Annotated[
+        bool,
+        typer.Option("--reference-loader-bug", help="Load the weights with the known bug of the reference's loader."),
+    ] = False,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Queries per batch, if the adapter takes several.")
     ] = None,
@@ -123,6 +127,7 @@ def run(
 
     show_warnings()
     flags = {"device": device, "dtype": dtype, "download": download or None}
+    flags["reference_loader_bug"] = reference_loader_bug or None
     adapter: Adapter = registry.create("adapters", model, model_options(model, model_option, flags))
     if batch_size is not None:
         adapter.batch_size = batch_size

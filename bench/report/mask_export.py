@@ -66,7 +66,7 @@ def export_masks(
     used: set[PurePosixPath] = set()
     for name in chosen:
         root = data or Path(entries[name]["data_root"])
-        for sample, stored in _answers(run.task(name)):
+        for sample, stored in answers_of(run.task(name)):
             advance(1)
             row: dict[str, Any] = {"task": name, "id": sample.id, "file": None, "space": None}
             rows.append(row)
@@ -80,10 +80,7 @@ def export_masks(
             except UserError as error:
                 done.unreadable[sample.id] = row["reason"] = "; ".join(part.strip() for part in str(error).splitlines())
                 continue
-            place = file_of(name, sample.id)
-            if place in used:
-                place = place.with_name(f"{len(rows):06d}-{place.name}")
-            used.add(place)
+            place = file_of(name, sample.id, ".nii.gz", used)
             row.update(file=str(place), space=space, affine=affine.tolist())
             target = out / place
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -96,14 +93,22 @@ def export_masks(
     return done
 
 
-def file_of(task: str, sample_id: str) -> PurePosixPath:
-    """Where a sample's mask lies: its id as folders and a name, with nothing that a file system objects to."""
+def file_of(task: str, sample_id: str, suffix: str, used: set[PurePosixPath]) -> PurePosixPath:
+    """Where a sample's file lies: its id as folders and a name, with nothing that a file system objects to.
+
+    used: the places of earlier samples; this one's is none of them and is added.
+    """
     parts = [re.sub(r"[^\w.+-]+", "_", part) for part in sample_id.split("/")]
     *folders, name = [part.lstrip(".") or "_" for part in parts]
-    return PurePosixPath(task, *folders, name + ".nii.gz")
+    place = PurePosixPath(task, *folders, name + suffix)
+    if place in used:
+        place = place.with_name(f"{len(used):06d}-{place.name}")
+    used.add(place)
+    return place
 
 
-def _answers(folder: TaskFolder) -> Iterator[tuple[Sample, StoredPrediction | None]]:
+def answers_of(folder: TaskFolder) -> Iterator[tuple[Sample, StoredPrediction | None]]:
+    """A task's samples, each with its stored answer, None where there is none yet."""
     predictions = Rows(folder.predictions)
     for line in jsonl.read(folder.manifest):
         row = predictions.get(line["id"])

@@ -53,6 +53,30 @@ def write_published(
     return target
 
 
+def write_parts(source: Path, target: Path, *, dtype: torch.dtype = torch.bfloat16) -> Path:
+    """The parity folder of Med-2E3 as the hub would hold it: settings in ``args`` that point to bases, and a folder
+    with settings and a state dict for every part; the question's tokenizer beside them."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, value in parity_tensors(source).items():
+        part, _, inside = name.partition("/")
+        parts.setdefault(part, {})[inside] = value.to(dtype)
+    fields = json.loads((source / "config.json").read_text())
+    for part, tensors in parts.items():
+        (target / part).mkdir(parents=True)
+        torch.save(tensors, target / part / "pytorch_model.bin")
+        config = fields[f"{part}_config"]
+        if part.endswith("connector"):
+            continue
+        (target / part / "config.json").write_text(json.dumps(config))
+        fields[f"{part}_config"] = {name: config[name] for name in ("_name_or_path", "model_type")}
+    (target / "args").mkdir()
+    (target / "args" / "config.json").write_text(json.dumps(fields))
+    for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+        shutil.copyfile(source / name, target / "llm" / name)
+    shutil.copytree(source / "m3d_clip_tokenizer", target / "m3d_clip_tokenizer")
+    return target
+
+
 def write_weights(tensors: dict[str, Tensor], target: Path, shards: int, kind: str) -> None:
     """A state dict as one file, or as shards with their index, the same number of tensors in each."""
     stem = "model" if kind == "safetensors" else "pytorch_model"
