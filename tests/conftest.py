@@ -72,6 +72,14 @@ def random_lamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def random_med_2e3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder laid out as Med-2E3's, for the phantom's grid. Read only."""
+    from random_checkpoints import make_med_2e3
+
+    return make_med_2e3(tmp_path_factory.mktemp("random") / "med_2e3")
+
+
+@pytest.fixture(scope="session")
 def random_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder laid out as M3D-CLIP's, for the phantom's grid. Read only."""
     from random_checkpoints import make_clip

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, PLAIN, Layout, adapter_files, part_files, weight_files
+from m3dbench.adapters.checkpoints.files import (
+    ADAPTER_CONFIG,
+    PLAIN,
+    Layout,
+    adapter_files,
+    missing_places,
+    part_files,
+    weight_files,
+)
 from m3dbench.adapters.checkpoints.source import WeightSource, locate
 from m3dbench.errors import UserError
 
@@ -37,6 +45,9 @@ class Checkpoint:
         Raises UserError when either is not here, and when ``base`` is given for weights that are no adapter.
         """
         path = locate(source, weights, revision, download=download)
+        if missing := missing_places(path, source.layout):
+            told = f"there is no {' and no '.join(missing)}: these weights are a folder with {source.layout.told()}"
+            raise UserError(told, file=path, field="weights", fix="give that folder, whole")
         settings = path / ADAPTER_CONFIG
         if not settings.is_file():
             if base is not None:

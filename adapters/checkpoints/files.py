@@ -35,6 +35,10 @@ class Layout:
     config: str = "config.json"
     parts: tuple[str, ...] = ()
 
+    def told(self) -> str:
+        """For a message."""
+        return ", ".join((self.config, *self.parts))
+
 
 PLAIN = Layout()
 
@@ -92,14 +96,19 @@ def _index(path: Path) -> Mapping[str, str]:
 
 def part_files(place: Path, parts: Sequence[str]) -> list[Path]:
     """The weight files of all parts. Raises UserError naming the part that lacks them, or is a LoRA adapter."""
-    if not place.is_dir():
-        told = f"these weights are a folder with the sub-folders {', '.join(parts)}"
-        raise UserError(told, file=place, fix="give that folder")
     for part in parts:
         if (place / part / ADAPTER_CONFIG).is_file():
             fix = "merge it into its base first, and save the whole part"
             raise UserError(f"the part {part} is a LoRA adapter", file=place / part, fix=fix)
     return [path for part in parts for path in weight_files(place / part)]
+
+
+def missing_places(place: Path, layout: Layout) -> list[str]:
+    """What a folder lacks of its parts and their settings; nothing where the layout has no parts."""
+    if not layout.parts:
+        return []
+    parts = [part for part in layout.parts if not (place / part).is_dir()]
+    return parts if (place / layout.config).is_file() else [layout.config, *parts]
 
 
 def why_incomplete(place: Path, layout: Layout = PLAIN) -> str:

@@ -92,10 +92,12 @@ def _language(fields: Mapping[str, Any]) -> Phi3Config:
         scaling = {**scaling, "type": "longrope"}
     if scaling and "rope_type" in scaling and scaling["rope_type"] == "su":
         scaling = {**scaling, "rope_type": "longrope"}
-    longer = fields.get("max_position_embeddings", 0) > fields.get("original_max_position_embeddings", 0) > 0
-    if longer and not scaling and not fields.get("rope_parameters"):
+    config = Phi3Config(**_plain(fields) | ({"rope_scaling": scaling} if scaling else {}))
+    found = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    longer = config.max_position_embeddings > config.original_max_position_embeddings
+    if longer and "longrope" not in (found.get("rope_type"), found.get("type")):
         raise ValueError("rope_scaling of llm_config is missing: without its factors the model answers wrongly")
-    return Phi3Config(**_plain(fields) | ({"rope_scaling": scaling} if scaling else {}))
+    return config
 
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def slices_png(
         strip = np.clip((strip - low) / (high - low), 0, 1)
         _bars(axes[2 * row], weights, shown, heaviest, columns)
         _strip(axes[2 * row + 1], strip, shown, depths, heaviest, columns)
+    axes[0].set_title("dashed: every slice alike; red: the three heaviest", loc="right", fontsize=8, color="#555555")
     told = [title, _short(f"Q: {question}") if question else "", _short(f"A: {answer}") if answer else ""]
     figure.suptitle("\n".join(filter(None, told)), x=0.01, ha="left", fontsize=10, parse_math=False)
     path.parent.mkdir(parents=True, exist_ok=True)

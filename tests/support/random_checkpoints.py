@@ -14,6 +14,9 @@ from transformers import PreTrainedTokenizerFast
 from m3dbench.adapters.m3d_clip.model import M3DClip
 from m3dbench.adapters.m3d_lamed.config import LaMedConfig
 from m3dbench.adapters.m3d_lamed.model import PREFIXES, LaMed
+from m3dbench.adapters.med_2e3.config import Med2E3Config
+from m3dbench.adapters.med_2e3.model import Med2E3
+from m3dbench.adapters.med_2e3.published import complete
 
 WORDS = ["a", "the", "in", "is", "liver", "spleen", "kidney", "image", "?", ".", "please", "output", "mask"]
 WORDS += ["can", "you", "segment", "find", "it", "what", "axial", "no", "there"]
@@ -34,6 +37,38 @@ LAMED: dict[str, Any] = {
     "proj_layer_type": "mlp",
     "proj_layer_num": 2,
     "sizes": {"depth": 2, "seg_depth": 2, "heads": 4, "mlp": 96, "decoder_heads": 4, "decoder_mlp": 64},
+}
+MED_2E3: dict[str, Any] = {
+    "llm_type": "phi3",
+    "llm_max_length": 160,
+    "vision2d_model_type": "siglip",
+    "vision3d_model_type": "m3d",
+    "vision2d_connector_type": "mlp2x_gelu",
+    "vision3d_connector_type": "spatial_pooling_score15_mlp2x_gelu",
+}
+MED_2E3_PARTS: dict[str, dict[str, Any]] = {
+    "llm": {
+        "model_type": "phi3",
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "max_position_embeddings": 2048,
+        "original_max_position_embeddings": 512,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 2,
+        "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.1, 1.2, 1.3], "long_factor": [1.0, 2.0, 3.0, 4.0]},
+    },
+    "vision2d_model": {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "image_size": 64,
+        "patch_size": 16,
+    },
 }
 CLIP: dict[str, Any] = {
     "model_type": "m3d_clip",
@@ -75,6 +110,41 @@ def make_lamed(folder: Path, seed: int = 0, **fields: Any) -> Path:
     model.language.lm_head.weight.data[[2, 6]] *= torch.tensor([[1.5], [3.0]])
     published = {ours: theirs for theirs, ours in PREFIXES.items()}
     _save(folder, {_renamed(name, published): value for name, value in model.state_dict().items()})
+    return folder
+
+
+def make_med_2e3(folder: Path, seed: int = 0, **fields: Any) -> Path:
+    """A folder as Med-2E3's, a sub-folder a part, with both tokenizers. fields: of args/config.json."""
+    vocabulary = {word: place for place, word in enumerate(["<unk>", "<s>", "<|endoftext|>", *WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 1)])
+    names = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder / "llm")
+    make_clip(folder / "m3d_clip_tokenizer")
+    clip = json.loads((folder / "m3d_clip_tokenizer" / "config.json").read_text())
+    (folder / "m3d_clip_tokenizer" / "model.safetensors").unlink()
+    parts = {**MED_2E3_PARTS, "vision3d_model": clip}
+    parts["llm"] = {**parts["llm"], "vocab_size": len(vocabulary)}
+    for part, content in parts.items():
+        (folder / part).mkdir(exist_ok=True)
+        (folder / part / "config.json").write_text(json.dumps(content))
+    (folder / "args").mkdir()
+    (folder / "args" / "config.json").write_text(json.dumps({**MED_2E3, **fields}))
+    torch.manual_seed(seed)
+    model = Med2E3(Med2E3Config.of(complete({**MED_2E3, **fields}, folder)))
+    for weight in model.llm.parameters():  # as they are drawn, every prompt would have one answer
+        weight.data *= 8 if weight.ndim == 2 else 1
+    tensors: dict[str, dict[str, torch.Tensor]] = {}
+    for name, value in model.state_dict().items():
+        part, _, inside = name.partition(".")
+        tensors.setdefault(part, {})[f"vision_model.{inside}" if part == "vision2d_model" else inside] = value.clone()
+    tensors["vision2d_model"]["vision_model.post_layernorm.weight"] = torch.ones(32)
+    tensors["vision3d_model"]["logit_scale"] = torch.tensor(2.6)
+    for part, content in tensors.items():
+        (folder / part).mkdir(exist_ok=True)
+        torch.save(content, folder / part / "pytorch_model.bin")
     return folder
 
 
