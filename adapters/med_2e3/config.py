@@ -65,6 +65,12 @@ class Med2E3Config:
         )
 
     @property
+    def slice_tokens(self) -> int:
+        """Vectors that a slice becomes."""
+        size, patch = self.slices.image_size, self.slices.patch_size
+        return (int(size) // int(patch)) ** 2  # type: ignore[arg-type]  # written as either of two types
+
+    @property
     def slabs(self) -> int:
         """Layers of the pooled 3D grid along D; each goes with the same number of slices."""
         return self.volume.grid[0] // POOLING
@@ -73,7 +79,7 @@ class Med2E3Config:
     def image_tokens(self) -> int:
         """Vectors that a volume becomes: of the 3D tower, then of the fused slices."""
         depth, height, width = (size // POOLING for size in self.volume.grid)
-        return depth * height * width + (self.slices.image_size // self.slices.patch_size) ** 2
+        return depth * height * width + self.slice_tokens
 
 
 def _slices(fields: Mapping[str, Any]) -> SiglipVisionConfig:

@@ -32,6 +32,6 @@ def resized(images: Tensor, grid: Grid) -> Tensor:
 
 def pooled(patches: Tensor, grid: Grid, size: int) -> Tensor:
     """Patches (B, N, width) on a grid, D slowest, averaged over cubes of ``size``: (B, N / size ** 3, width)."""
-    cells = patches.transpose(1, 2).unflatten(2, grid)
+    cells: Tensor = patches.transpose(1, 2).reshape(len(patches), -1, *grid)
     # CPUs have no half-precision kernel for this pooling
     return functional.avg_pool3d(cells.float(), size).to(cells.dtype).flatten(2).transpose(1, 2)

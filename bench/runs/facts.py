@@ -98,11 +98,16 @@ def libraries() -> dict[str, str]:
 
 
 def refuse_difference(folder: Path, earlier: Mapping[str, Any], resume: Mapping[str, Any]) -> None:
-    """Raises UserError naming the first field in which an earlier start (its resume set) differs from this one."""
+    """Raises UserError naming the first field in which an earlier start (its resume set) differs from this one, within
+    a field of fields as ``model_facts.dtype``."""
     now: dict[str, Any] = json.loads(canonical(resume))
     for field in dict.fromkeys([*resume, *earlier]):
-        if earlier.get(field) != now.get(field):
-            before, after = _short(earlier.get(field)), _short(now.get(field))
+        before, after = earlier.get(field), now.get(field)
+        if before != after:
+            while isinstance(before, dict) and isinstance(after, dict):
+                inner = next(name for name in [*after, *before] if before.get(name) != after.get(name))
+                field, before, after = f"{field}.{inner}", before.get(inner), after.get(inner)
+            before, after = _short(before), _short(after)
             raise UserError(
                 f"the run there was started differently: {field} was {before}, now {after}",
                 file=folder,
