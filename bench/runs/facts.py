@@ -104,14 +104,15 @@ def refuse_difference(folder: Path, earlier: Mapping[str, Any], resume: Mapping[
     for field in dict.fromkeys([*resume, *earlier]):
         before, after = earlier.get(field), now.get(field)
         if before != after:
+            place = field
             while isinstance(before, dict) and isinstance(after, dict):
                 inner = next(name for name in [*after, *before] if before.get(name) != after.get(name))
-                field, before, after = f"{field}.{inner}", before.get(inner), after.get(inner)
+                place, before, after = f"{place}.{inner}", before.get(inner), after.get(inner)
             before, after = _short(before), _short(after)
             raise UserError(
-                f"the run there was started differently: {field} was {before}, now {after}",
+                f"the run there was started differently: {place} was {before}, now {after}",
                 file=folder,
-                field=field,
+                field=place,
                 fix="repeat the first call's options to resume it, or choose another --out",
             )
 

@@ -15,6 +15,8 @@ from hub_server import Hub
 
 from m3dbench.adapters.checkpoints import Checkpoint, WeightSource, locate
 from m3dbench.adapters.checkpoints.download import needed
+from m3dbench.adapters.checkpoints.files import Layout
+from m3dbench.adapters.checkpoints.tokenizer import find_tokenizer
 from m3dbench.errors import UserError
 
 ID, COMMIT = "owner/model", "a" * 40
@@ -107,6 +109,67 @@ def test_weights_are_fetched_once_and_no_code() -> None:
     assert "pretrained_ViT.bin" not in needed(["config.json", "pytorch_model.bin", "pretrained_ViT.bin"])
     assert set(needed(["a/model.safetensors", "merged_model.bin"])) == {"merged_model.bin"}
     assert "non_lora_trainables.bin" in needed(["adapter_model.safetensors", "non_lora_trainables.bin"])
+
+
+PARTS = Layout("args/config.json", ("llm", "tower"))
+IN_PARTS = {
+    "README.md": b"# a model",
+    "args/config.json": b"{}",
+    "args/training.json": b"{}",
+    "llm/config.json": b"{}",
+    "llm/pytorch_model.bin": b"weights",
+    "llm/modeling_toy.py": b"raise SystemExit",
+    "tower/model.safetensors": b"weights",
+    "tower/pytorch_model.bin": b"the same again",
+    "other/pytorch_model.bin": b"of no use",
+    "optimizer.bin": b"of no use",
+}
+WANTED = {"README.md", "args/config.json", "llm/config.json", "llm/pytorch_model.bin", "tower/model.safetensors"}
+FETCH_PARTS = """
+from m3dbench.adapters.checkpoints import Checkpoint, WeightSource
+from m3dbench.adapters.checkpoints.files import Layout
+from m3dbench.adapters.checkpoints.tokenizer import find_tokenizer
+layout = Layout("args/config.json", ("llm", "tower"))
+found = Checkpoint.find(WeightSource("owner/model", "main", 8.1, "none", "much", "", layout), download=True)
+print(found.path, *[found.part(path) + path.name for path in found.files()])
+find_tokenizer("", (found.path,), "owner/model", option="tokenizer", what="its tokenizer", download=True)
+"""
+
+
+def test_of_a_folder_of_parts_the_weights_of_each_are_fetched_once() -> None:
+    assert set(needed(list(IN_PARTS), PARTS)) == WANTED
+
+
+def test_parts_and_a_tokenizer_in_the_cache_of_the_hub(cache: Path) -> None:
+    snapshot = cached(cache, [])
+    source = WeightSource(ID, "main", 8.1, "none", "much", "", PARTS)
+    for name in ("args/config.json", "llm/pytorch_model.bin"):
+        (snapshot / name).parent.mkdir()
+        (snapshot / name).write_bytes(IN_PARTS[name])
+    with pytest.raises(UserError, match="is not complete: there are no weight files"):
+        locate(source)
+    (snapshot / "tower").mkdir()
+    (snapshot / "tower" / "pytorch_model.bin").touch()
+    checkpoint = Checkpoint.find(source)
+    assert [checkpoint.part(path) for path in checkpoint.files()] == ["llm/", "tower/"]
+    with pytest.raises(UserError, match="its tokenizer is not on this machine"):
+        find_tokenizer("", (snapshot,), ID, option="tokenizer", what="its tokenizer")
+    (snapshot / "vocab.txt").write_text("a")
+    assert find_tokenizer("", (cache,), ID, option="tokenizer", what="its tokenizer") == snapshot
+    assert find_tokenizer(ID, (cache,), "else/where", option="tokenizer", what="its tokenizer") == snapshot
+
+
+@pytest.mark.enable_socket
+def test_a_folder_of_parts_is_downloaded_and_a_missing_tokenizer_told(tmp_path: Path) -> None:
+    with Hub(ID, IN_PARTS, kind="model") as hub:
+        own = {**os.environ, **hub.environment, "HF_HOME": str(tmp_path / "hf")}
+        command = [sys.executable, "-c", FETCH_PARTS]
+        done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=120)
+    folder, *files = done.stdout.split()
+    assert files == ["llm/pytorch_model.bin", "tower/model.safetensors"]
+    names = {str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file()}
+    assert names == WANTED
+    assert "owner/model holds no tokenizer" in done.stderr
 
 
 Fetch = Callable[..., subprocess.CompletedProcess[str]]
