@@ -31,6 +31,7 @@ WORDINGS = ("trained", "request")
 CUT = "prompt longer than the model reads, cut at its end"
 UNFINISHED = "answer cut at the token limit"
 RESIZED = "volume resized to the model's grid"
+FORGOTTEN = "slices are weighed by random values, as the reference's loader leaves them: no result of the trained model"
 log = logging.getLogger(__name__)
 
 
@@ -95,6 +96,9 @@ class Med2E3(Adapter):
 
     def prepare(self, context: Context) -> None:
         self._verbatim = self._wording == "request" or context.requests == "upstream"
+        if self._forgetful is not None:
+            self._placed.told["warning"] = FORGOTTEN
+            log.warning(FORGOTTEN)
         if self._runner is None:
             from m3dbench.adapters.m3d_clip.texts import ReportTokens
             from m3dbench.adapters.med_2e3.checks import checks

@@ -195,6 +195,7 @@ def test_the_reference_loaders_bug_is_an_option_and_a_fact(med: Med2E3, random_m
     told = [one.facts()["slice_scoring"]["projection"] for one in (med, bug, other)]
     assert told == ["of the checkpoint", "random, seed 0", "random, seed 1"]
     assert [one.facts()["slice_scoring"]["reference_loader_bug"] for one in (med, bug)] == [False, True]
+    assert ["warning" in one.recorded() for one in (med, bug)] == [False, True]
     assert bug._runner is not None
     layer = bug._runner.model.vision3d_connector.text_mlp
     assert float(layer.weight.abs().max()) == pytest.approx(layer.in_features**-0.5, rel=0.02)
