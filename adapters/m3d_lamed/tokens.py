@@ -6,13 +6,13 @@ for every prompt.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from m3dbench.adapters.checkpoints.digest import files_digest
 from m3dbench.data.prediction import runs_of
 from m3dbench.errors import UserError
 
@@ -65,13 +65,9 @@ class PromptTokens:
 
     def facts(self) -> Mapping[str, Any]:
         """The layout of prompts, the golden prompt's ids as runs (id, how often), a digest of the tokenizer's files."""
-        digest = hashlib.sha256()
-        for name in FILES:
-            if (self.folder / name).is_file():
-                digest.update(name.encode() + b"\0" + (self.folder / name).read_bytes())
         layout = f"start token, {PATCH} x {self.image_tokens}, wording"
         golden = {"wording": GOLDEN, "ids": runs_of(self.golden)}
-        return {"layout": layout, "golden": golden, "tokenizer": digest.hexdigest()}
+        return {"layout": layout, "golden": golden, "tokenizer": files_digest(self.folder, FILES)}
 
 
 def _loaded(folder: Path) -> Any:

@@ -7,7 +7,7 @@ as we know it; those for boxes and regions are not confirmed on the published we
 
 from __future__ import annotations
 
-from m3dbench.data.sample import Request
+from m3dbench.data.sample import Request, lettered
 from m3dbench.metrics.box_text import box_to_text
 
 IMAGE = "<im_patch>"
@@ -30,8 +30,7 @@ def question(request: Request, grid: tuple[int, int, int]) -> str:
         case "answer":
             return request.question
         case "choose":
-            options = " ".join(f"{letter}. {text}" for letter, text in request.choices.items())
-            return f"{request.question} Choices: {options}"
+            return f"{request.question} Choices: {lettered(request.choices)}"
         case "locate" if request.target:
             return LOCATE.format(request.target)
         case "locate":
