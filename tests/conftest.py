@@ -77,3 +77,11 @@ def random_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from random_checkpoints import make_clip
 
     return make_clip(tmp_path_factory.mktemp("random") / "clip")
+
+
+@pytest.fixture(scope="session")
+def random_radfm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder laid out as RadFM's. Read only."""
+    from random_checkpoints import make_radfm
+
+    return make_radfm(tmp_path_factory.mktemp("random") / "radfm")

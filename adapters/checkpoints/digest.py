@@ -26,7 +26,7 @@ def weights_digest(place: Checkpoint | Path, progress: Progress | None = None) -
 
 
 def files_digest(folder: Path, names: Iterable[str]) -> str:
-    """SHA-256 (64 hex digits) over those of a folder's small files that are there: names and contents, in this order."""
+    """SHA-256 (64 hex digits) over names and contents of those of a folder's small files that are there."""
     digest = hashlib.sha256()
     for name in names:
         if (folder / name).is_file():

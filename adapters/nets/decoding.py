@@ -23,9 +23,7 @@ def left_padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 def states(language: Any, embedded: Tensor, mask: Tensor) -> Tensor:
     """Final-normed states (B, L, hidden) of a left-padded batch in a causal model of transformers."""
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    out: Tensor = language.model(
-        inputs_embeds=embedded, attention_mask=mask, position_ids=positions
-    ).last_hidden_state
+    out: Tensor = language.model(inputs_embeds=embedded, attention_mask=mask, position_ids=positions).last_hidden_state
     return out
 
 

@@ -67,7 +67,8 @@ class PromptTokens:
 
     def text(self, ids: Sequence[int]) -> str:
         """What an answer's ids say, special tokens left out."""
-        return self._pieces.decode([token for token in ids if token not in SPECIAL.values()]).strip()
+        special = SPECIAL.values()
+        return self._pieces.decode([token for token in ids if token not in special and token < self.words]).strip()
 
     def facts(self) -> Mapping[str, Any]:
         """The layout of prompts, the golden prompt's ids as runs (id, how often), a digest of the tokenizer's files."""

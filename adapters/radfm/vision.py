@@ -1,6 +1,6 @@
 """RadFM's vision part (arXiv 2308.02463): a 3D ViT and a perceiver resampler (Alayrac et al., arXiv 2204.14198).
 
-Images are (N, C, H, W, D), slices last, as the model was trained. Parameter names are those of the published checkpoint.
+Images are (N, C, H, W, D), slices last, as the model was trained. Parameter names are the published checkpoint's.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ class VisionEncoder(nn.Module):
         self.transformer = Transformer(config)
 
     def forward(self, images: Tensor) -> Tensor:
-        tokens: Tensor = self.transformer(self.to_patch_embedding(images) + self.pos_embedding(self._grid(images)))
+        positions = self.pos_embedding(self._grid(images))
+        tokens: Tensor = self.transformer(self.to_patch_embedding(images) + positions)
         return tokens
 
     def _grid(self, images: Tensor) -> tuple[int, int, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from m3dbench.adapters.radfm.running import Runner
 from m3dbench.adapters.radfm.tokens import PromptTokens
 from m3dbench.adapters.radfm.volumes import model_size, resized
 
+Command = Callable[..., subprocess.CompletedProcess[str]]
 TOLERANCE = 1e-4
 NAMES = (
     "one_scan",
@@ -34,8 +36,9 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Loaded:
-    """stages: of a case, everything up to its scans' vectors, taken once."""
+    """stages: of a case, everything up to its scans' vectors, taken once. folder: the checkpoint."""
 
+    folder: Path
     model: RadFM
     tokens: PromptTokens
     cases: dict[str, Any]
@@ -57,13 +60,13 @@ def loaded(parity: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     checkpoint = Checkpoint(folder)
     config = RadFMConfig.of(checkpoint.config())
     model = Runner.load(checkpoint, config, Placement("cpu", "fp32"), "trained").model
-    (folder / "pytorch_model.bin").unlink()
     content = json.loads((source / "cases.json").read_text())
     cases = {case["name"]: case for case in content["cases"]}
     volume = weights_module(parity).volume
     stages = {name: stages_of(model, scans_of(case, volume)) for name, case in cases.items()}
     tokens = PromptTokens(folder, config.language.vocab_size, content["image_tokens"])
-    yield Loaded(model, tokens, {**content, "cases": cases}, np.load(source / "expected.npz"), stages)
+    yield Loaded(folder, model, tokens, {**content, "cases": cases}, np.load(source / "expected.npz"), stages)
+    (folder / "pytorch_model.bin").unlink()
 
 
 def scans_of(case: dict[str, Any], volume: Any) -> Tensor:
@@ -171,3 +174,30 @@ def test_resizing_is_the_references(parity: Path) -> None:
     found = resized(image, model_size(case["shape"][1], "loader"))
     assert tuple(found.shape[-3:]) == tuple(recorded["resize.shape"][-3:])
     np.testing.assert_array_equal(found[0, 0, ::37, ::41].numpy(), recorded["resize.strided"])
+
+
+def test_every_declared_task_runs_from_the_command_line(
+    loaded: Loaded, m3dbench: Command, phantom: Path, tmp_path: Path
+) -> None:
+    options = ["-o", f"weights={loaded.folder}", "-o", "max_new_tokens=8", "--limit", "2", "--batch-size", "2"]
+    done = m3dbench("run", "--model", "radfm", "--task", "all", *options, "--data", phantom, "--out", tmp_path / "run")
+    assert "of 2 answers." in done.stdout
+    assert "rec" in done.stdout.split("not supported", 1)[-1]
+    content = json.loads((tmp_path / "run" / "run.json").read_text())["tasks"]
+    assert set(content) == {"report_generation", "vqa_closed", "vqa_open"}
+    for name, task in content.items():
+        summary = json.loads((tmp_path / "run" / name / "summary.json").read_text())["tasks"][name]
+        assert summary["predictions"] == {"ok": 2, "error": 0, "refused": 0, "missing": 0}, name
+        assert summary["notes"]["volume resized to the model's size"] == 2
+        facts = task["facts"]["resume"]["model_facts"]
+        assert {len(facts["weights"]), len(facts["config"]), len(facts["prompt"]["tokenizer"])} == {64}
+        assert facts["generation"] == {"decoding": "greedy", "max_new_tokens": 8, "ends": [1, 2]}
+        assert facts["prompt"]["golden"]["ids"][:3] == [[1, 1], [160, 1], [162, 1]]
+        assert (facts["dtype"], facts["device"], facts["size"]) == ("fp32", "cpu", "trained")
+        model = task["facts"]["recorded"]["model"]
+        assert model["checkpoint"]["path"] == str(loaded.folder)
+        checks = {check["name"]: check["passed"] for check in model["self_checks"]}
+        assert set(checks) == {"libraries", "golden prompt", "input", "image is seen", "decoding repeats"}
+        assert all(checks.values())
+        rows = [json.loads(line) for line in (tmp_path / "run" / name / "predictions.jsonl").read_text().splitlines()]
+        assert all(row["prompt_ids"][1:3] == [[160, 1], [162, 1]] for row in rows)
