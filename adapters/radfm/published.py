@@ -7,7 +7,7 @@ from m3dbench.adapters.checkpoints.source import WeightSource
 RADFM = WeightSource(
     hub_id="chaoyi-wu/RadFM",
     revision="main",
-    size_gb=54,
+    size_gb=53,
     licence="not stated by its authors; its language model is LLaMA-13B, for research only",
     memory="about 28 GB in bf16, 55 GB in fp32",
     alternative="m3d-lamed-tiny",

@@ -390,6 +390,6 @@ def test_how_to_get_the_weights_is_told(download: bool, tmp_path: Path, monkeypa
     with pytest.raises(UserError) as caught:
         registry.create("adapters", "radfm", {"download": download})
     told = str(caught.value)
-    for part in ("chaoyi-wu/RadFM", "54 GB", "zip -s 0", "Language_files", "-o weights=FOLDER", "-o language=FOLDER"):
+    for part in ("chaoyi-wu/RadFM", "53 GB", "zip -s 0", "Language_files", "-o weights=FOLDER", "-o language=FOLDER"):
         assert part in told
     assert "add --download" not in told

@@ -179,7 +179,7 @@ def test_resizing_is_the_references(parity: Path) -> None:
 def test_every_declared_task_runs_from_the_command_line(
     loaded: Loaded, m3dbench: Command, phantom: Path, tmp_path: Path
 ) -> None:
-    options = ["-o", f"weights={loaded.folder}", "-o", "max_new_tokens=8", "--limit", "2", "--batch-size", "2"]
+    options = ["-o", f"weights={loaded.folder}", "-o", "max_new_tokens=8", "--limit", "2", "--scoring", "corrected"]
     done = m3dbench("run", "--model", "radfm", "--task", "all", *options, "--data", phantom, "--out", tmp_path / "run")
     assert "of 2 answers." in done.stdout
     assert "rec" in done.stdout.split("not supported", 1)[-1]
