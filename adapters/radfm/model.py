@@ -15,7 +15,8 @@ from transformers import LlamaForCausalLM
 
 from m3dbench.adapters.nets.decoding import greedy, left_padded, states, until
 from m3dbench.adapters.radfm.config import RadFMConfig
-from m3dbench.adapters.radfm.vision import Perceiver, VisionEncoder
+from m3dbench.adapters.radfm.perceiver import Perceiver
+from m3dbench.adapters.radfm.vision import VisionEncoder
 
 UNUSED = (
     r"embedding_layer\.(bert_model|bert_projection_fc|transformer_decoder|transformer_decoder_mlp|cls_head)\..*",
@@ -64,7 +65,7 @@ class RadFM(nn.Module):
         super().__init__()
         self.config = config
         self.lang_model = LlamaForCausalLM(config.language)
-        self.embedding_layer = EmbeddingLayer(config, self.lang_model.get_input_embeddings().weight)
+        self.embedding_layer = EmbeddingLayer(config, self.lang_model.model.embed_tokens.weight)
 
     def forward(self, visual: Sequence[Tensor], prompts: Sequence[Tensor]) -> Tensor:
         """Logits (B, L, V) of prompts (L_i,), each with its scans' vectors (S_i, 32, hidden), padded on the left."""

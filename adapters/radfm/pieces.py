@@ -32,10 +32,11 @@ class Pieces(Protocol):
 
 def opened(folder: Path) -> Pieces:
     """The tokenizer of a folder. Raises UserError when there is none, or it cannot be read."""
-    for name, kind in zip(FILES, (SentencePiece, Fast), strict=True):
-        if (folder / name).is_file():
-            made: Pieces = kind(folder / name)
-            return made
+    model, fast = (folder / name for name in FILES)
+    if model.is_file():
+        return SentencePiece(model)
+    if fast.is_file():
+        return Fast(fast)
     raise UserError(f"there is no {' or '.join(FILES)}", file=folder, fix="complete the folder")
 
 

@@ -1,4 +1,4 @@
-"""RadFM's vision part (arXiv 2308.02463): a 3D ViT and a perceiver resampler (Alayrac et al., arXiv 2204.14198).
+"""RadFM's 3D vision transformer (arXiv 2308.02463).
 
 Images are (N, C, H, W, D), slices last, as the model was trained. Parameter names are the published checkpoint's.
 """
@@ -15,13 +15,14 @@ from m3dbench.adapters.radfm.config import VisionConfig
 
 def heads_of(tokens: Tensor, heads: int) -> Tensor:
     """(N, L, heads * width) -> (N, heads, L, width)."""
-    return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
+    count, length, inner = tokens.shape
+    return tokens.view(count, length, heads, inner // heads).transpose(1, 2)
 
 
 def attended(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     """Multi-head attention of (N, L, inner) to (N, M, inner), heads side by side again: (N, L, inner)."""
-    parts = (heads_of(part, heads) for part in (query, key, value))
-    return functional.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
+    query, key, value = (heads_of(part, heads) for part in (query, key, value))
+    return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 
 class Branch(nn.Module):
@@ -48,7 +49,8 @@ class SelfAttention(nn.Module):
         self.to_out = nn.Sequential(nn.Linear(inner, config.dim))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        out: Tensor = self.to_out(attended(*self.to_qkv(tokens).chunk(3, dim=-1), self.heads))
+        query, key, value = self.to_qkv(tokens).chunk(3, dim=-1)
+        out: Tensor = self.to_out(attended(query, key, value, self.heads))
         return out
 
 
@@ -139,55 +141,3 @@ class VisionEncoder(nn.Module):
                 f"{most} and multiples of {(*step, config.frame_patch_size)}"
             )
         return height // config.patch_size, width // config.patch_size, depth // config.frame_patch_size
-
-
-class Resampling(nn.Module):
-    """Latents (N, M, dim) look at an image's tokens (N, L, dim) and at themselves, in this order of keys."""
-
-    def __init__(self, config: VisionConfig) -> None:
-        super().__init__()
-        inner = config.perceiver_heads * config.perceiver_dim_head
-        self.heads = config.perceiver_heads
-        self.norm_media = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
-        self.norm_latents = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
-        self.to_q = nn.Linear(config.dim, inner, bias=False)
-        self.to_kv = nn.Linear(config.dim, 2 * inner, bias=False)
-        self.to_out = nn.Linear(inner, config.dim, bias=False)
-
-    def forward(self, tokens: Tensor, latents: Tensor) -> Tensor:
-        normed = self.norm_latents(latents)
-        key, value = self.to_kv(torch.cat([self.norm_media(tokens), normed], dim=1)).chunk(2, dim=-1)
-        out: Tensor = self.to_out(attended(self.to_q(normed), key, value, self.heads))
-        return out
-
-
-class Perceiver(nn.Module):
-    """An image's tokens (N, L, dim) to (N, latents, dim), however many there are."""
-
-    def __init__(self, config: VisionConfig) -> None:
-        super().__init__()
-        self.latents = nn.Parameter(torch.zeros(config.perceiver_latents, config.dim))
-        wide = config.dim * config.perceiver_ff_mult
-        self.layers = nn.ModuleList(
-            nn.ModuleList(
-                [
-                    Resampling(config),
-                    nn.Sequential(
-                        nn.LayerNorm(config.dim, eps=config.layer_norm_eps),
-                        nn.Linear(config.dim, wide, bias=False),
-                        nn.GELU(),
-                        nn.Linear(wide, config.dim, bias=False),
-                    ),
-                ]
-            )
-            for _ in range(config.perceiver_depth)
-        )
-        self.norm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        latents = self.latents.expand(len(tokens), -1, -1)
-        for resampling, forward in self.layers:  # type: ignore[misc]
-            latents = latents + resampling(tokens, latents)
-            latents = latents + forward(latents)
-        normed: Tensor = self.norm(latents)
-        return normed
