@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from m3dbench.adapter import Context
+from m3dbench.data.sample import Request, lettered
 from m3dbench.errors import UserError
 
 WORDINGS = ("trained", "request")
@@ -43,3 +44,18 @@ class Generation:
         room = positions - self.max_new_tokens
         if (longest := max(map(len, prompts))) > room:
             raise ValueError(f"the prompt has {longest} tokens, and the model takes {room} with an answer")
+
+
+def question(request: Request, report: str) -> str:
+    """What is asked for words: the model's sentence for a ``report``, else the data's question, with its choices.
+
+    Raises ValueError for a kind of request that words alone do not answer.
+    """
+    match request.kind:
+        case "report":
+            return report
+        case "answer":
+            return request.question
+        case "choose":
+            return f"{request.question} Choices: {lettered(request.choices)}"
+    raise ValueError(f"requests of kind {request.kind!r} are none for this model")

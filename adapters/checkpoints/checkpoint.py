@@ -73,6 +73,10 @@ class Checkpoint:
         """The fields of config.json: the folder's, else the base's. Raises UserError when neither has one."""
         return read_json(self.file("config.json"))
 
+    def has(self, name: str) -> bool:
+        """Whether ``file`` finds it."""
+        return any((folder / name).is_file() for folder in self._folders())
+
     def file(self, *names: str) -> Path:
         """The first of these files that is there: settings, the folder, the base. Raises UserError when none is."""
         for folder in self._folders():

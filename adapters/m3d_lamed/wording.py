@@ -7,7 +7,8 @@ as we know it; those for boxes and regions are not confirmed on the published we
 
 from __future__ import annotations
 
-from m3dbench.data.sample import Request, lettered
+from m3dbench.adapters.generation import question as in_words
+from m3dbench.data.sample import Request
 from m3dbench.metrics.box_text import box_to_text
 
 IMAGE = "<im_patch>"
@@ -25,12 +26,6 @@ SEGMENT_DESCRIBED = "{} Please answer and segment."
 def question(request: Request, grid: tuple[int, int, int]) -> str:
     """The text of a request on a volume of ``grid`` (D, H, W). Raises ValueError for a kind the model cannot do."""
     match request.kind:
-        case "report":
-            return REPORT
-        case "answer":
-            return request.question
-        case "choose":
-            return f"{request.question} Choices: {lettered(request.choices)}"
         case "locate" if request.target:
             return LOCATE.format(request.target)
         case "locate":
@@ -42,7 +37,7 @@ def question(request: Request, grid: tuple[int, int, int]) -> str:
             return request.question or SEGMENT_DESCRIBED.format(request.description)
         case "name_region":
             return _region(request, grid)
-    raise ValueError(f"M3D-LaMed cannot do requests of kind {request.kind!r}")
+    return in_words(request, REPORT)
 
 
 def _region(request: Request, grid: tuple[int, int, int]) -> str:

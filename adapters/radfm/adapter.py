@@ -55,7 +55,11 @@ class RadFMAdapter(Adapter):
         self._generation = Generation.of(max_new_tokens, wording, usual=200)
         self._size = size
         checkpoint = Checkpoint.find(RADFM, weights or None, revision or None, download=download)
-        self._placed = Placed(checkpoint.with_settings(language), Placement.of(dtype, device))
+        checkpoint = checkpoint.with_settings(language)
+        if not checkpoint.has("config.json"):
+            fix = "name RadFM's Language_files folder: -o language=FOLDER"
+            raise UserError("there is no config.json with the weights", file=checkpoint.folder, fix=fix)
+        self._placed = Placed(checkpoint, Placement.of(dtype, device))
         self._runner: Runner | None = None
 
     def prepare(self, context: Context) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from m3dbench.adapter import Query
-from m3dbench.adapters.generation import UNFINISHED, Generation
+from m3dbench.adapters.generation import UNFINISHED, Generation, question
 from m3dbench.adapters.radfm.running import Runner
-from m3dbench.adapters.radfm.tokens import PromptTokens
+from m3dbench.adapters.radfm.tokens import REPORT, PromptTokens
 from m3dbench.adapters.radfm.volumes import model_size
-from m3dbench.adapters.radfm.wording import question
 from m3dbench.data.prediction import Prediction
 
 RESIZED = "volume resized to the model's size"
@@ -23,7 +22,7 @@ def predictions(
 
     Raises ValueError for a prompt that leaves no room for an answer, and for a volume with values that are not finite.
     """
-    texts = [query.request.wording if verbatim else question(query.request) for query in queries]
+    texts = [query.request.wording if verbatim else question(query.request, REPORT) for query in queries]
     prompts = [tokens.ids((0, text)) for text in texts]
     generation.insist_on_room(prompts, runner.model.config.language.max_position_embeddings)
     volumes = [query.volume() for query in queries]

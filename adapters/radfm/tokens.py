@@ -12,10 +12,11 @@ from typing import Any
 
 from m3dbench.adapters.checkpoints.digest import files_digest
 from m3dbench.adapters.radfm.pieces import FILES, opened
-from m3dbench.adapters.radfm.wording import REPORT
 from m3dbench.data.prediction import runs_of
 from m3dbench.errors import UserError
 
+REPORT = "Please caption this scan with finding and impression."
+"""One of the sentences that its reports were trained with; questions are asked as they are."""
 SPECIAL = {"<unk>": 0, "<s>": 1, "</s>": 2}
 START = SPECIAL["<s>"]
 GOLDEN: tuple[str | int, ...] = (0, REPORT)
