@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from m3dbench.data.records import QuestionRecord
-from m3dbench.data.sample import Reference, Request, Sample
+from m3dbench.data.sample import Reference, Request, Sample, lettered
 from m3dbench.task import Asking, Task
 
 
@@ -21,7 +21,6 @@ class VqaClosed(Task[QuestionRecord]):
 
     def samples(self, record: QuestionRecord, ask: Asking) -> Iterator[Sample]:
         question, choices = ask.words.cell(record.question), ask.words.choices(record.choices)
-        options = " ".join(f"{letter}. {text}" for letter, text in choices.items())
         yield Sample(
             id=record.id,
             case=record.case,
@@ -30,7 +29,7 @@ class VqaClosed(Task[QuestionRecord]):
                 kind="choose",
                 question=question,
                 choices=choices,
-                wording=f"{question} Choices: {options}",
+                wording=f"{question} Choices: {lettered(choices)}",
             ),
             reference=Reference(text=ask.words.cell(record.answer), choice=record.letter),
             strata=record.strata,

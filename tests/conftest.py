@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,17 @@ def m3dbench(environment: dict[str, str]) -> Command:
     return call
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """torch computes in one thread: small networks are fastest so."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def random_lamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder laid out as M3D-LaMed's, for the phantom's grid. Read only."""
@@ -85,3 +96,11 @@ def random_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from random_checkpoints import make_clip
 
     return make_clip(tmp_path_factory.mktemp("random") / "clip")
+
+
+@pytest.fixture(scope="session")
+def random_radfm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder laid out as RadFM's. Read only."""
+    from random_checkpoints import make_radfm
+
+    return make_radfm(tmp_path_factory.mktemp("random") / "radfm")

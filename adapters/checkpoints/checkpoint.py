@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.txt", "vocab.json
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """path: a folder or one weight file. base: of a LoRA adapter, what it was trained on. layout: of the folder."""
+    """path: a folder or one weight file. base: of a LoRA adapter, what it was trained on. layout: of the folder.
+    settings: a folder with config.json and the tokenizer, for weights that lie without them."""
 
     path: Path
     base: Path | None = None
     layout: Layout = PLAIN
+    settings: Path | None = None
 
     @staticmethod
     def find(
@@ -60,6 +62,16 @@ class Checkpoint:
             raise UserError("the LoRA adapter names no base model", file=settings, fix="give it: -o base=PATH")
         return Checkpoint(path, locate(source, str(named), download=download))
 
+    def with_settings(self, folder: str) -> Checkpoint:
+        """The same weights with a folder of settings; as they are where it is empty. Raises UserError when it is not
+        there."""
+        if not folder:
+            return self
+        path = Path(folder).expanduser()
+        if not path.is_dir():
+            raise UserError(f"there is no folder {folder}", field="language", fix="give the one with config.json")
+        return replace(self, settings=path.resolve())
+
     @property
     def folder(self) -> Path:
         return self.path if self.path.is_dir() else self.path.parent
@@ -74,8 +86,12 @@ class Checkpoint:
         neither has one."""
         return read_json(self.file(self.layout.config))
 
+    def has(self, name: str) -> bool:
+        """Whether ``file`` finds it."""
+        return any((folder / name).is_file() for folder in self._folders())
+
     def file(self, *names: str) -> Path:
-        """The first of these files that is there, the folder before the base. Raises UserError when none is."""
+        """The first of these files that is there: settings, the folder, the base. Raises UserError when none is."""
         for folder in self._folders():
             for name in names:
                 if (folder / name).is_file():
@@ -83,7 +99,7 @@ class Checkpoint:
         raise UserError(f"there is no {' or '.join(names)}", file=self.folder, fix="complete the folder")
 
     def tokenizer_folder(self) -> Path:
-        """Where the tokenizer's files are, the folder before the base."""
+        """Where the tokenizer's files are; see ``file``."""
         return self.file(*TOKENIZER_FILES).parent
 
     def files(self) -> list[Path]:
@@ -108,11 +124,14 @@ class Checkpoint:
             }
         if self.base is not None:
             found["base"] = str(self.base)
+        if self.settings is not None:
+            found["settings"] = str(self.settings)
         return found
 
     def _folders(self) -> list[Path]:
         base = [] if self.base is None else [self.base if self.base.is_dir() else self.base.parent]
-        return [self.folder, *base]
+        beside = [] if self.settings is None else [self.settings]
+        return [*beside, self.folder, *base]
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
@@ -22,6 +23,15 @@ def weights_digest(place: Checkpoint | Path, progress: Progress | None = None) -
     for path in sorted(checkpoint.files(), key=lambda path: (path.name, str(path))):
         total.update(f"{checkpoint.part(path)}{path.name}\0{_file_digest(path, progress or Silent())}\n".encode())
     return total.hexdigest()
+
+
+def files_digest(folder: Path, names: Iterable[str]) -> str:
+    """SHA-256 (64 hex digits) over names and contents of those of a folder's small files that are there."""
+    digest = hashlib.sha256()
+    for name in names:
+        if (folder / name).is_file():
+            digest.update(name.encode() + b"\0" + (folder / name).read_bytes())
+    return digest.hexdigest()
 
 
 def _file_digest(path: Path, progress: Progress) -> str:

@@ -171,7 +171,11 @@ def _unpickled(path: Path) -> Mapping[str, Tensor]:
             if "mmap" not in str(error):
                 raise
             found = torch.load(path, map_location="cpu", weights_only=True)  # files of torch before 1.6
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError) as error:
+    except pickle.UnpicklingError as error:
+        # torch's own words advise to run what is in the file
+        told = "it holds more than tensors, whose code is not run" if "weights_only" in str(error) else error
+        raise _broken(path, told) from error
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
         raise _broken(path, error) from error
     for level in ("state_dict", "model"):
         if isinstance(found, Mapping) and isinstance(found.get(level), Mapping):
@@ -182,5 +186,5 @@ def _unpickled(path: Path) -> Mapping[str, Tensor]:
 
 
 def _broken(path: Path, error: object) -> UserError:
-    first = str(error).strip().splitlines()[0]
+    first = next(iter(str(error).strip().splitlines()), "the file ends too soon")
     return UserError(f"the weights cannot be read: {first}", file=path, fix="copy or download the file again")

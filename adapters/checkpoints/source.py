@@ -17,7 +17,8 @@ class WeightSource:
     """Facts about a published checkpoint, as an error shows them.
 
     hub_id, revision: where it is. size_gb: its download. memory: what running it needs, in words. alternative: a model
-    that runs without a download. layout: of its folder.
+    that runs without a download. layout: of its folder. by_hand: what to do, where the hub's files are no checkpoint
+    as they are.
     """
 
     hub_id: str
@@ -27,6 +28,7 @@ class WeightSource:
     memory: str
     alternative: str
     layout: Layout = PLAIN
+    by_hand: tuple[str, ...] = ()
 
 
 def locate(
@@ -48,7 +50,7 @@ def locate(
     found = cached(hub_id, revision, source.layout)
     if found is not None and not why_incomplete(found, source.layout):
         return found
-    if download:
+    if download and not (hub_id == source.hub_id and source.by_hand):
         from m3dbench.adapters.checkpoints.download import fetch
 
         return fetch(hub_id, revision, source.layout)
@@ -98,10 +100,13 @@ def absent(source: WeightSource, hub_id: str, revision: str, partial: Path | Non
     told.append(f"  looked in: {constants.HF_HUB_CACHE} (HF_HOME moves it)")
     if hub_id == source.hub_id:
         told += [f"  download: {source.size_gb:g} GB", f"  licence: {source.licence}", f"  memory: {source.memory}"]
-    ways = [
-        f"add --download to fetch them from {constants.ENDPOINT}/{hub_id}",
-        "or -o weights=FOLDER, where you have them elsewhere",
-    ]
+    if hub_id == source.hub_id and source.by_hand:
+        ways = [*source.by_hand, "then -o weights=FOLDER (--download cannot do this)"]
+    else:
+        ways = [
+            f"add --download to fetch them from {constants.ENDPOINT}/{hub_id}",
+            "or -o weights=FOLDER, where you have them elsewhere",
+        ]
     if source.alternative:
         ways.append(f"or --model {source.alternative}, which runs at once")
     return UserError("\n".join(told), fix="\n       ".join(ways))

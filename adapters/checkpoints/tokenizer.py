@@ -1,8 +1,7 @@
-"""Tokenizers: read without code from their folder, told apart by a digest, and found where a checkpoint has none."""
+"""Tokenizers: read without code from their folder, and found where a checkpoint has none."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,15 +25,6 @@ def load_tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     finally:
         settings.set_verbosity(verbosity)
-
-
-def tokenizer_digest(folder: Path, names: Sequence[str] = FILES) -> str:
-    """SHA-256 (64 hex digits) of the tokenizer's files."""
-    digest = hashlib.sha256()
-    for name in names:
-        if (folder / name).is_file():
-            digest.update(name.encode() + b"\0" + (folder / name).read_bytes())
-    return digest.hexdigest()
 
 
 def find_tokenizer(

@@ -13,6 +13,7 @@ from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
 from m3dbench.adapters.checkpoints.placed import Placed, configured
 from m3dbench.adapters.checkpoints.placement import Placement
 from m3dbench.adapters.checkpoints.source import WeightSource
+from m3dbench.adapters.generation import Generation
 from m3dbench.adapters.m3d_clip.adapter import M3DClipAdapter, M3DClipTiny, embedded_in
 from m3dbench.adapters.m3d_lamed.published import PHI3, known_bad, source_of
 from m3dbench.data.prediction import Prediction
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from m3dbench.adapters.m3d_lamed.running import Runner
     from m3dbench.adapters.m3d_lamed.tokens import PromptTokens
 
-WORDINGS = ("trained", "request")
 log = logging.getLogger(__name__)
 
 
@@ -57,12 +57,7 @@ class M3DLaMed(Adapter):
         device: str = "auto",
         download: bool = False,
     ) -> None:
-        if wording not in WORDINGS:
-            raise UserError(f"there is no wording {wording!r}", field="wording", fix=f"one of: {', '.join(WORDINGS)}")
-        if max_new_tokens < 1:
-            raise UserError("max_new_tokens must be at least 1", field="max_new_tokens", fix="256 is the benchmark's")
-        self._max_new_tokens = max_new_tokens
-        self._wording = wording
+        self._generation = Generation.of(max_new_tokens, wording, usual=256)
         weights = weights or self.default_weights()
         checkpoint = Checkpoint.find(
             source_of(weights, self.source), weights or None, revision or None, base=base or None, download=download
@@ -106,9 +101,8 @@ class M3DLaMed(Adapter):
         from m3dbench.adapters.m3d_lamed.answers import predictions
 
         assert self._runner is not None  # noqa: S101 - prepare came first
-        verbatim = self._wording == "request" or self._context.requests == "upstream"
-        kind, limit = self._context.answer, self._max_new_tokens
-        answers = predictions(queries, kind, self._runner, self._tokens, limit, verbatim=verbatim)
+        kind, verbatim = self._context.answer, self._generation.verbatim(self._context)
+        answers = predictions(queries, kind, self._runner, self._tokens, self._generation, verbatim=verbatim)
         if reached := self._runner.halving.limit:
             self._placed.told["batch_limit"] = reached
         return answers
@@ -116,8 +110,8 @@ class M3DLaMed(Adapter):
     def facts(self) -> Mapping[str, Any]:
         return {
             **self._placed.facts(),
-            "generation": {"decoding": "greedy", "max_new_tokens": self._max_new_tokens},
-            "prompt": {"wording": self._wording, **self._tokens.facts()},
+            "generation": self._generation.facts(),
+            "prompt": {"wording": self._generation.wording, **self._tokens.facts()},
             "companion": self._companion and {"model": self._companion.name, **self._companion.facts()},
         }
 

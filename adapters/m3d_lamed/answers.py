@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from m3dbench.adapter import Query
+from m3dbench.adapters.generation import UNFINISHED, Generation
 from m3dbench.adapters.m3d_lamed.running import Runner
 from m3dbench.adapters.m3d_lamed.tokens import PromptTokens
 from m3dbench.adapters.m3d_lamed.wording import words
@@ -18,7 +19,6 @@ from m3dbench.metrics.pairs import Box
 TRAINED_LENGTH = 512
 NO_SEG = "no [SEG]"
 LONG = f"prompt longer than the {TRAINED_LENGTH} tokens of training"
-UNFINISHED = "answer cut at the token limit"
 RESIZED = "volume resized to the model's grid, and the mask back"
 
 
@@ -27,7 +27,7 @@ def predictions(
     kind: AnswerKind,
     runner: Runner,
     tokens: PromptTokens,
-    max_new_tokens: int,
+    generation: Generation,
     *,
     verbatim: bool,
 ) -> list[Prediction]:
@@ -37,18 +37,16 @@ def predictions(
     """
     texts = [words(query.request, runner.grid, verbatim=verbatim) for query in queries]
     prompts = [tokens.ids(text) for text in texts]
-    room = runner.model.config.language.max_position_embeddings - max_new_tokens
-    if (longest := max(map(len, prompts))) > room:
-        raise ValueError(f"the prompt has {longest} tokens, and the model takes {room} with an answer")
+    generation.insist_on_room(prompts, runner.model.config.language.max_position_embeddings)
     volumes = [query.volume() for query in queries]
-    answers = runner.answer(volumes, prompts, max_new_tokens, masks=kind == "mask")
+    answers = runner.answer(volumes, prompts, generation.max_new_tokens, masks=kind == "mask")
     told = []
     for query, text, ids, spoken in zip(queries, texts, prompts, answers, strict=True):
         said = tokens.text(spoken.ids)
         notes = {
             NO_SEG: kind == "mask" and spoken.mask is None,
             LONG: len(ids) > TRAINED_LENGTH,
-            UNFINISHED: len(spoken.ids) == max_new_tokens,
+            UNFINISHED: len(spoken.ids) == generation.max_new_tokens,
             RESIZED: query.grid() != runner.grid,
         }
         told.append(

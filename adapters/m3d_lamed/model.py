@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, Phi3ForCausalLM
 
 from m3dbench.adapters.m3d_lamed.config import LaMedConfig
+from m3dbench.adapters.nets.decoding import greedy, left_padded, states, until
 from m3dbench.adapters.nets.grids import pooled
-from m3dbench.adapters.nets.language import greedy, left_padded, length, states
 from m3dbench.adapters.nets.segvol import UNUSED as SEGVOL_UNUSED
 from m3dbench.adapters.nets.segvol import SegVol
 from m3dbench.adapters.nets.vit3d import ViT3D
@@ -77,36 +77,31 @@ class LaMed(nn.Module):
 
     def batch(self, features: Sequence[Tensor], prompts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Left-padded embeddings (B, L, hidden) and attention mask (B, L) of prompts (L_i,), each with its volume's."""
-        rows = [self.embed(image, ids) for image, ids in zip(features, prompts, strict=True)]
-        return left_padded(rows)
+        return left_padded([self.embed(image, ids) for image, ids in zip(features, prompts, strict=True)])
 
     def forward(self, features: Sequence[Tensor], prompts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Logits (B, L, vocabulary) and final-normed states (B, L, hidden) of a left-padded batch."""
-        embedded, mask = self.batch(features, prompts)
-        last = states(self.language, embedded, mask)
-        return self.language.lm_head(last), last
+        found = states(self.language, *self.batch(features, prompts))
+        return self.language.lm_head(found), found
 
     @torch.inference_mode()
     def generate(self, features: Sequence[Tensor], prompts: Sequence[Tensor], max_new_tokens: int) -> list[Generated]:
         """Greedy answers to a batch of prompts, each with its volume's vectors (image_tokens, hidden)."""
         embedded, mask = self.batch(features, prompts)
-        with self._last_states() as kept:
-            ids = greedy(self.language, embedded, mask, max_new_tokens, self._end_tokens())
-        return [
-            self._generated(row.tolist(), torch.stack([state[index] for state in kept]))
-            for index, row in enumerate(ids)
-        ]
+        with self._last_states() as last:
+            ids = greedy(self.language, embedded, mask, max_new_tokens=max_new_tokens, ends=self._end_tokens())
+        return [self._generated(row, torch.stack([state[index] for state in last])) for index, row in enumerate(ids)]
 
     def mask_logits(self, cells: Tensor, seg: Tensor) -> Tensor:
         """Image cells (B, N, width) and text vectors (B, width) -> (B, 1, D, H, W); mask = logits > 0."""
         return self.segmentation.decode(cells, seg)
 
-    def _generated(self, ids: list[int], states: Tensor) -> Generated:
-        spoken = length(ids, self._end_tokens())
+    def _generated(self, ids: list[int], last: Tensor) -> Generated:
+        said = until(ids, self._end_tokens())
         # the state that predicted [SEG] speaks for it; the published model never looks at the first token
-        steps = [step for step in range(1, spoken) if ids[step] == self.config.seg_token]
-        seg = self.seg_projector(states[steps].mean(0)) if steps else None
-        return Generated(tuple(ids[:spoken]), seg)
+        steps = [step for step in range(1, len(said)) if said[step] == self.config.seg_token]
+        seg = self.seg_projector(last[steps].mean(0)) if steps else None
+        return Generated(said, seg)
 
     def _end_tokens(self) -> list[int]:
         end: Any = self.config.language.eos_token_id

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from m3dbench.adapters.checkpoints.tokenizer import load_tokenizer, tokenizer_digest
+from m3dbench.adapters.checkpoints.digest import files_digest
+from m3dbench.adapters.checkpoints.tokenizer import load_tokenizer
 from m3dbench.data.prediction import runs_of
 from m3dbench.errors import UserError
 
@@ -66,7 +67,7 @@ class PromptTokens:
         """The layout of prompts, the golden prompt's ids as runs (id, how often), a digest of the tokenizer's files."""
         layout = f"start token, {PATCH} x {self.image_tokens}, wording"
         golden = {"wording": GOLDEN, "ids": runs_of(self.golden)}
-        return {"layout": layout, "golden": golden, "tokenizer": tokenizer_digest(self.folder, FILES)}
+        return {"layout": layout, "golden": golden, "tokenizer": files_digest(self.folder, FILES)}
 
 
 def _loaded(folder: Path) -> Any:

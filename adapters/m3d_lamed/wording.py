@@ -7,6 +7,7 @@ as we know it; those for boxes and regions are not confirmed on the published we
 
 from __future__ import annotations
 
+from m3dbench.adapters.generation import question as in_words
 from m3dbench.data.sample import Request
 from m3dbench.metrics.box_text import box_to_text
 
@@ -25,13 +26,6 @@ SEGMENT_DESCRIBED = "{} Please answer and segment."
 def question(request: Request, grid: tuple[int, int, int]) -> str:
     """The text of a request on a volume of ``grid`` (D, H, W). Raises ValueError for a kind the model cannot do."""
     match request.kind:
-        case "report":
-            return REPORT
-        case "answer":
-            return request.question
-        case "choose":
-            options = " ".join(f"{letter}. {text}" for letter, text in request.choices.items())
-            return f"{request.question} Choices: {options}"
         case "locate" if request.target:
             return LOCATE.format(request.target)
         case "locate":
@@ -43,7 +37,7 @@ def question(request: Request, grid: tuple[int, int, int]) -> str:
             return request.question or SEGMENT_DESCRIBED.format(request.description)
         case "name_region":
             return _region(request, grid)
-    raise ValueError(f"M3D-LaMed cannot do requests of kind {request.kind!r}")
+    return in_words(request, REPORT)
 
 
 def _region(request: Request, grid: tuple[int, int, int]) -> str:

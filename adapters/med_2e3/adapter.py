@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from m3dbench.adapter import Adapter, Context, Query
 from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
+from m3dbench.adapters.checkpoints.digest import files_digest
 from m3dbench.adapters.checkpoints.placed import Placed, configured
 from m3dbench.adapters.checkpoints.placement import Placement
-from m3dbench.adapters.checkpoints.tokenizer import find_tokenizer, tokenizer_digest
+from m3dbench.adapters.checkpoints.tokenizer import FILES, find_tokenizer
+from m3dbench.adapters.generation import UNFINISHED, Generation, question
 from m3dbench.adapters.med_2e3.published import (
     LANGUAGE_TOKENIZER,
     PUBLISHED,
@@ -27,9 +29,7 @@ if TYPE_CHECKING:
     from m3dbench.adapters.med_2e3.prompts import PromptTokens
     from m3dbench.adapters.med_2e3.running import Runner
 
-WORDINGS = ("trained", "request")
 CUT = "prompt longer than the model reads, cut at its end"
-UNFINISHED = "answer cut at the token limit"
 RESIZED = "volume resized to the model's grid"
 FORGOTTEN = "slices are weighed by random values, as the reference's loader leaves them: no result of the trained model"
 log = logging.getLogger(__name__)
@@ -64,14 +64,9 @@ class Med2E3(Adapter):
         device: str = "auto",
         download: bool = False,
     ) -> None:
-        if wording not in WORDINGS:
-            raise UserError(f"there is no wording {wording!r}", field="wording", fix=f"one of: {', '.join(WORDINGS)}")
-        if max_new_tokens < 1:
-            raise UserError("max_new_tokens must be at least 1", field="max_new_tokens", fix="256 is the benchmark's")
         if loader_seed and not reference_loader_bug:
             raise UserError("loader_seed is for reference_loader_bug alone", field="loader_seed", fix="leave it out")
-        self._max_new_tokens = max_new_tokens
-        self._wording = wording
+        self._generation = Generation.of(max_new_tokens, wording, usual=256)
         self._forgetful = loader_seed if reference_loader_bug else None
         checkpoint = Checkpoint.find(PUBLISHED, weights or None, revision or None, download=download)
         self._placed = Placed(checkpoint, Placement.of(dtype, device))
@@ -95,7 +90,7 @@ class Med2E3(Adapter):
         self._runner: Runner | None = None
 
     def prepare(self, context: Context) -> None:
-        self._verbatim = self._wording == "request" or context.requests == "upstream"
+        self._verbatim = self._generation.verbatim(context)
         if self._forgetful is not None:
             self._placed.told["warning"] = FORGOTTEN
             log.warning(FORGOTTEN)
@@ -111,22 +106,23 @@ class Med2E3(Adapter):
             placed.insist(checks(self._runner, self._tokens))
 
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
-        from m3dbench.adapters.med_2e3.prompts import question
+        from m3dbench.adapters.med_2e3.prompts import REPORT
         from m3dbench.adapters.med_2e3.running import Asked
 
         assert self._runner is not None  # noqa: S101 - prepare came first
-        texts = [question(query.request, verbatim=self._verbatim) for query in queries]
+        requests = [query.request for query in queries]
+        texts = [(one.wording if self._verbatim else question(one, REPORT)).strip() for one in requests]
         asked = [
             Asked(query.volume(), text, self._tokens.ids(text)) for query, text in zip(queries, texts, strict=True)
         ]
-        answers = self._runner.answer(asked, self._max_new_tokens, self._tokens.end)
+        answers = self._runner.answer(asked, self._generation.max_new_tokens, self._tokens.end)
         if reached := self._runner.halving.limit:
             self._placed.told["batch_limit"] = reached
         told = []
         for query, one, answer in zip(queries, asked, answers, strict=True):
             notes = {
                 CUT: answer.cut,
-                UNFINISHED: len(answer.ids) == self._max_new_tokens,
+                UNFINISHED: len(answer.ids) == self._generation.max_new_tokens,
                 RESIZED: query.grid() != self._runner.grid,
             }
             told.append(
@@ -145,12 +141,12 @@ class Med2E3(Adapter):
         projection = "of the checkpoint" if self._forgetful is None else f"random, seed {self._forgetful}"
         return {
             **self._placed.facts(),
-            "generation": {"decoding": "greedy", "max_new_tokens": self._max_new_tokens},
-            "prompt": {"wording": self._wording, **self._tokens.facts()},
+            "generation": self._generation.facts(),
+            "prompt": {"wording": self._generation.wording, **self._tokens.facts()},
             "slice_scoring": {
                 "projection": projection,
                 "reference_loader_bug": self._forgetful is not None,
-                "tokenizer": tokenizer_digest(self._question_tokenizer),
+                "tokenizer": files_digest(self._question_tokenizer, FILES),
             },
         }
 
@@ -164,9 +160,9 @@ class Med2E3(Adapter):
 
         checkpoint = self._placed.checkpoint
         config = configured(checkpoint, lambda fields: Med2E3Config.of(complete(fields, checkpoint.folder)))
-        longest = config.max_length + self._max_new_tokens
-        if longest > (limit := config.language.original_max_position_embeddings):
-            told = f"an answer of {self._max_new_tokens} tokens does not fit beside a prompt of {config.max_length}"
+        longest, new = config.max_length, self._generation.max_new_tokens
+        if longest + new > (limit := config.language.original_max_position_embeddings):
+            told = f"an answer of {new} tokens does not fit beside a prompt of {longest}"
             raise UserError(f"{told}: the model takes {limit}", field="max_new_tokens", fix="give fewer")
         return config
 

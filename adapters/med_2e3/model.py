@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from transformers import BertModel, Phi3ForCausalLM, SiglipVisionModel
 
 from m3dbench.adapters.med_2e3.config import POOLING, Med2E3Config
+from m3dbench.adapters.nets.decoding import greedy, left_padded, states, until
 from m3dbench.adapters.nets.grids import pooled
-from m3dbench.adapters.nets.language import greedy, left_padded, length, states
 from m3dbench.adapters.nets.vit3d import ViT3D
 
 VOLUME = -201
@@ -139,8 +139,8 @@ class Med2E3(nn.Module):
     @torch.inference_mode()
     def generate(self, rows: Sequence[Tensor], max_new_tokens: int, end: int) -> list[tuple[int, ...]]:
         """Greedy answers to embedded prompts (L_i, hidden): new token ids without the end token."""
-        found = greedy(self.llm, *left_padded(rows), max_new_tokens, [end])
-        return [tuple(ids[: length(ids, [end])]) for ids in found.tolist()]
+        found = greedy(self.llm, *left_padded(rows), max_new_tokens=max_new_tokens, ends=[end])
+        return [until(ids, [end]) for ids in found]
 
 
 def rename(name: str) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from m3dbench.adapters.checkpoints.tokenizer import load_tokenizer, tokenizer_digest
+from m3dbench.adapters.checkpoints.digest import files_digest
+from m3dbench.adapters.checkpoints.tokenizer import FILES, load_tokenizer
 from m3dbench.adapters.med_2e3.model import VOLUME
 from m3dbench.data.prediction import runs_of
-from m3dbench.data.sample import Request
 from m3dbench.errors import UserError
 
 BEFORE = (
@@ -24,21 +24,6 @@ AFTER = "\n{} ASSISTANT:"
 GOLDEN = "Can you describe the liver in this image?"
 """The ids of its prompt stand in every run's record."""
 REPORT = "Please generate a medical report based on this image."
-
-
-def question(request: Request, *, verbatim: bool = False) -> str:
-    """The text of a request. verbatim: its own wording. Raises ValueError for a kind that the model cannot do."""
-    if verbatim:
-        return request.wording.strip()
-    match request.kind:
-        case "report":
-            return REPORT
-        case "answer":
-            return request.question.strip()
-        case "choose":
-            options = " ".join(f"{letter}. {text}" for letter, text in request.choices.items())
-            return f"{request.question.strip()} Choices: {options}".strip()
-    raise ValueError(f"Med-2E3 cannot do requests of kind {request.kind!r}")
 
 
 class PromptTokens:
@@ -60,7 +45,7 @@ class PromptTokens:
 
     def ids(self, asked: str) -> list[int]:
         """A prompt's ids: the start token once, where the tokenizer has one, the frame, ``VOLUME``, the question."""
-        before, after = (self._plain(part) for part in (BEFORE, AFTER.format(asked)))
+        before, after = (self._plain(part) for part in (BEFORE, AFTER.format(asked.strip())))
         return [*self._start, *before, VOLUME, *after]
 
     def text(self, ids: tuple[int, ...]) -> str:
@@ -72,7 +57,7 @@ class PromptTokens:
         """The layout of prompts, the golden prompt's ids as runs (id, how often), a digest of the tokenizer's files."""
         layout = f"{'start token, ' if self._start else ''}{BEFORE!r}, {VOLUME} for the volume, {AFTER!r}"
         golden = {"question": GOLDEN, "ids": runs_of(self.golden)}
-        return {"layout": layout, "golden": golden, "tokenizer": tokenizer_digest(self.folder)}
+        return {"layout": layout, "golden": golden, "tokenizer": files_digest(self.folder, FILES)}
 
     def _plain(self, text: str) -> list[int]:
         found: list[int] = self._tokenizer(text)["input_ids"]

@@ -31,6 +31,11 @@ class MaskRef:
     label: int | None = None
 
 
+def lettered(choices: Mapping[str, str]) -> str:
+    """Offered choices in a line: ``A. axial B. coronal``."""
+    return " ".join(f"{letter}. {text}" for letter, text in choices.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked, structured, with a default wording.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from m3dbench.runs.engine import Settings, open_data, run_task
 from m3dbench.runs.folder import RunFolder
 from m3dbench.wording import Wordings
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = (24, 64, 64)
 PROMPTS = (
     " what is in the image ?",
@@ -35,14 +36,6 @@ PROMPTS = (
     " what is it ?",
     " find a the spleen",
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def volume(seed: int, grid: tuple[int, int, int] = GRID) -> np.ndarray:

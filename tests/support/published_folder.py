@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-NOT_COPIED = ("tensors.json", "cases.json", "unused.json")
+NOT_COPIED = ("tensors.json", "cases.json", "unused.json", "real_tokenizer.json")
 
 
 def weights_module(parity: Path) -> ModuleType:
@@ -45,12 +45,27 @@ def write_published(
 
     kind: ``safetensors`` or ``bin``. One shard is a single file without an index.
     """
+    copy_settings(source, target)
+    write_weights({name: value.to(dtype) for name, value in parity_tensors(source).items()}, target, shards, kind)
+    return target
+
+
+def write_radfm(source: Path, target: Path) -> Path:
+    """RadFM's parity folder as its users have it: settings and tokenizer beside one float32 ``pytorch_model.bin`` with
+    every tensor of the real file, those that inference ignores as zeros that take no space."""
+    copy_settings(source, target)
+    unused = json.loads((source / "unused.json").read_text())
+    ignored = {name: torch.zeros(()).expand(shape) for name, shape in unused.items()}
+    write_weights({**ignored, **parity_tensors(source)}, target, 1, "bin")
+    return target
+
+
+def copy_settings(source: Path, target: Path) -> None:
+    """The settings and tokenizer of a parity folder, in a new one."""
     target.mkdir(parents=True)
     for path in source.iterdir():
         if path.suffix in (".json", ".txt", ".model") and path.name not in NOT_COPIED:
             shutil.copyfile(path, target / path.name)
-    write_weights({name: value.to(dtype) for name, value in parity_tensors(source).items()}, target, shards, kind)
-    return target
 
 
 def write_parts(source: Path, target: Path, *, dtype: torch.dtype = torch.bfloat16) -> Path:

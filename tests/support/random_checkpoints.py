@@ -1,4 +1,4 @@
-"""Checkpoints of the M3D models at toy size with random weights, laid out as the published ones, on the phantom's grid."""
+"""Checkpoints of the M3D models and RadFM at toy size with random weights, laid out as the published ones, on the phantom's grid."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from m3dbench.adapters.m3d_lamed.model import PREFIXES, LaMed
 from m3dbench.adapters.med_2e3.config import Med2E3Config
 from m3dbench.adapters.med_2e3.model import Med2E3
 from m3dbench.adapters.med_2e3.published import complete
+from m3dbench.adapters.radfm.config import RadFMConfig
+from m3dbench.adapters.radfm.model import RadFM
 
 WORDS = ["a", "the", "in", "is", "liver", "spleen", "kidney", "image", "?", ".", "please", "output", "mask"]
 WORDS += ["can", "you", "segment", "find", "it", "what", "axial", "no", "there"]
@@ -87,6 +89,54 @@ CLIP: dict[str, Any] = {
         "max_position_embeddings": 512,
     },
 }
+
+
+RADFM: dict[str, Any] = {
+    "model_type": "llama",
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_sequence_length": 512,
+    "initializer_range": 0.3,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": -1,
+    "vision": {
+        "dim": 24,
+        "depth": 2,
+        "heads": 2,
+        "dim_head": 8,
+        "mlp_dim": 32,
+        "position_dim": 8,
+        "perceiver_latents": 4,
+        "perceiver_depth": 1,
+        "perceiver_heads": 2,
+        "perceiver_dim_head": 8,
+    },
+}
+
+
+def make_radfm(folder: Path, seed: int = 0, **fields: Any) -> Path:
+    """A folder as RadFM's: the language model's settings, a tokenizer whose settings name no special tokens, one file.
+    The words are few, so that a random model ends an answer now and then."""
+    folder.mkdir(parents=True)
+    vocabulary = {word: place for place, word in enumerate(["<unk>", "<s>", "</s>", *WORDS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text('{"bos_token": "", "eos_token": "", "unk_token": ""}')
+    content = {**RADFM, "vocab_size": len(vocabulary), **fields}
+    (folder / "config.json").write_text(json.dumps(content))
+    torch.manual_seed(seed)
+    model = RadFM(RadFMConfig.of(content))
+    model.embedding_layer.perceiver.latents.data.normal_()
+    model.embedding_layer.figure_token_weight.data.normal_(std=0.1)
+    model.lang_model.lm_head.weight.data[[1, 2]] *= 1.2
+    tensors = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.save({**tensors, "embedding_layer.cls_head.weight": torch.ones(2)}, folder / "pytorch_model.bin")
+    return folder
 
 
 def make_lamed(folder: Path, seed: int = 0, **fields: Any) -> Path:
