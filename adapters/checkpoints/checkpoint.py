@@ -62,14 +62,14 @@ class Checkpoint:
             raise UserError("the LoRA adapter names no base model", file=settings, fix="give it: -o base=PATH")
         return Checkpoint(path, locate(source, str(named), download=download))
 
-    def with_settings(self, folder: str) -> Checkpoint:
-        """The same weights with a folder of settings; as they are where it is empty. Raises UserError when it is not
-        there."""
+    def with_settings(self, folder: str, option: str) -> Checkpoint:
+        """The same weights with a folder of settings, as they are where it is empty. Raises UserError naming the user's
+        option when it is not there."""
         if not folder:
             return self
         path = Path(folder).expanduser()
         if not path.is_dir():
-            raise UserError(f"there is no folder {folder}", field="language", fix="give the one with config.json")
+            raise UserError(f"there is no folder {folder}", field=option, fix="give the one with config.json")
         return replace(self, settings=path.resolve())
 
     @property

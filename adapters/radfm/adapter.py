@@ -55,7 +55,7 @@ class RadFMAdapter(Adapter):
         self._generation = Generation.of(max_new_tokens, wording, usual=200)
         self._size = size
         checkpoint = Checkpoint.find(RADFM, weights or None, revision or None, download=download)
-        checkpoint = checkpoint.with_settings(language)
+        checkpoint = checkpoint.with_settings(language, "language")
         if not checkpoint.has("config.json"):
             fix = "name RadFM's Language_files folder: -o language=FOLDER"
             raise UserError("there is no config.json with the weights", file=checkpoint.folder, fix=fix)

@@ -56,13 +56,13 @@ class PromptTokens:
         """Token ids of a prompt: start token, then ``parts``, texts and numbers of scans. Spaces beside a scan vanish,
         as in training."""
         found = [START]
+        scans = [isinstance(part, int) for part in ("", *parts, "")]
         for place, part in enumerate(parts):
             if isinstance(part, int):
                 found += self.scan(part)
                 continue
-            before, after = parts[place - 1 : place] if place else [], parts[place + 1 : place + 2]
-            text = part.lstrip(" ") if any(isinstance(beside, int) for beside in before) else part
-            text = text.rstrip(" ") if any(isinstance(beside, int) for beside in after) else text
+            text = part.lstrip(" ") if scans[place] else part
+            text = text.rstrip(" ") if scans[place + 2] else text
             found += self._pieces.encode(text) if text else []
         return found
 

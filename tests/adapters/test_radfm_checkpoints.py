@@ -13,6 +13,9 @@ import torch
 from made_radfm import created, made, query
 
 from m3dbench import registry
+from m3dbench.adapters.checkpoints.loading import weightless
+from m3dbench.adapters.radfm.config import RadFMConfig
+from m3dbench.adapters.radfm.model import RadFM
 from m3dbench.cli.run import choose_tasks
 from m3dbench.errors import UserError
 
@@ -108,6 +111,23 @@ def test_a_configuration_of_another_model_is_named(
     settings.write_text(json.dumps({**json.loads(settings.read_text()), **fields}))
     with pytest.raises(UserError, match=f"configuration is not this model's: {told}"):
         created(tmp_path / "other").facts()
+
+
+def test_the_published_sizes() -> None:
+    """The settings of the real language folder; the names differ from the parity folder's in the layers' number alone."""
+    fields = {"hidden_size": 5120, "intermediate_size": 13824, "num_attention_heads": 40, "num_hidden_layers": 40}
+    special = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": -1, "max_sequence_length": 2048}
+    more = {"architectures": ["LLaMAForCausalLM"], "torch_dtype": "float16", "transformers_version": "4.27.0.dev0"}
+    config = RadFMConfig.of({"model_type": "llama", "vocab_size": 32000, **fields, **special, **more})
+    with weightless():
+        slots = RadFM(config).state_dict(keep_vars=True)
+    shapes = {name: tuple(slot.shape) for name, slot in slots.items()}
+    assert len(shapes) == 577
+    assert shapes["embedding_layer.weight"] == shapes["lang_model.lm_head.weight"] == (32000, 5120)
+    assert shapes["embedding_layer.figure_token_weight"] == (2, 5120)
+    assert shapes["embedding_layer.fc.weight"] == (5120, 768)
+    assert config.language.max_position_embeddings == 2048
+    assert sum({id(slot): slot.numel() for slot in slots.values()}.values()) == 13_123_822_336
 
 
 # Options and tasks

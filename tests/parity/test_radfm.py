@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +114,44 @@ def test_vision_stages(case: str, loaded: Loaded) -> None:
 
 @pytest.mark.parametrize("case", NAMES)
 def test_prompt_ids(case: str, loaded: Loaded) -> None:
-    text = loaded.cases["cases"][case]["text"].replace("{", "\0{").replace("}", "}\0")
-    parts = [int(part[1]) if part.startswith("{") else part for part in text.split("\0") if part]
+    parts = parts_of(loaded.cases["cases"][case]["text"])
     assert loaded.tokens.ids(parts) == loaded.ids(case).tolist()
+
+
+def parts_of(text: str) -> list[str | int]:
+    """``{0}find{1}`` as a prompt's parts."""
+    return [int(part[1]) if part[0] == "{" else part for part in re.split(r"(\{\d\})", text) if part]
+
+
+class Recorded:
+    """LLaMA's tokenizer as far as it is recorded: what it makes of the stretches of text in the recorded prompts."""
+
+    size = 32000
+
+    def __init__(self, prompts: list[dict[str, Any]]) -> None:
+        self.known = dict[str, list[int]]()
+        for prompt in prompts:
+            stretches = [part.strip(" ") for part in re.split(r"\{\d\}", prompt["text"]) if part]
+            runs = groupby(prompt["input_ids"][1:], lambda token: token < self.size)
+            self.known.update(zip(stretches, (list(run) for text, run in runs if text), strict=True))
+
+    def encode(self, text: str) -> list[int]:
+        return self.known[text]
+
+    def decode(self, ids: list[int]) -> str:
+        raise NotImplementedError
+
+    def id_of(self, token: str) -> int | None:
+        return ("<unk>", "<s>", "</s>").index(token)
+
+
+def test_prompts_of_the_real_tokenizer(parity: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids of scans, the start token, which stretches are encoded apart, and the golden prompt's ids."""
+    recorded = json.loads((parity / "radfm" / "real_tokenizer.json").read_text())
+    monkeypatch.setattr("m3dbench.adapters.radfm.tokens.opened", lambda folder: Recorded(recorded["prompts"]))
+    tokens = PromptTokens(parity, 32000, 32)
+    for prompt in recorded["prompts"]:
+        assert tokens.ids(parts_of(prompt["text"])) == prompt["input_ids"]
 
 
 @pytest.mark.parametrize("case", NAMES)
