@@ -149,14 +149,12 @@ def model_options(model: str, pairs: Sequence[str] | None, flags: Mapping[str, A
     for name, value in flags.items():
         if value is None:
             continue
+        flag = f"--{name.replace('_', '-')}"
         if name not in registry.takes("adapters", model):
-            raise UserError(
-                f"the model {model!r} does not take --{name}: it has no weights to place or to fetch",
-                field=f"--{name}",
-                fix=f"leave --{name} out",
-            )
+            why = "no code comes with it" if name == "trust_remote_code" else "it has no weights to place or to fetch"
+            raise UserError(f"the model {model!r} does not take {flag}: {why}", field=flag, fix=f"leave {flag} out")
         if name in options:
-            raise UserError(f"--{name} and -o {name}=... are one option", field=f"--{name}", fix="give one of them")
+            raise UserError(f"{flag} and -o {name}=... are one option", field=flag, fix="give one of them")
         options[name] = value
     return options
 

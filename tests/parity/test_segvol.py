@@ -25,7 +25,14 @@ from m3dbench.data.sample import Request
 
 TOLERANCE = 1e-4
 VOXELS = 5
-FILES = ("config.json", "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+FILES = (
+    "config.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+)
 SINGLE = (0, 1)
 
 
