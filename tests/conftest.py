@@ -77,3 +77,11 @@ def random_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from random_checkpoints import make_clip
 
     return make_clip(tmp_path_factory.mktemp("random") / "clip")
+
+
+@pytest.fixture(scope="session")
+def random_segvol(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder laid out as SegVol's, for the phantom's grid. Read only."""
+    from random_checkpoints import make_segvol
+
+    return make_segvol(tmp_path_factory.mktemp("random") / "segvol")

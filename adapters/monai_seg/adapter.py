@@ -67,7 +67,7 @@ class MonaiSeg(Adapter):
                 fix="give the file that torch.save or safetensors wrote, relative to the description",
             )
         self._placed = Placed(Checkpoint(path.resolve()), Placement.of(dtype, device))
-        self._labels = LabelTable(self._description.channels)
+        self._labels = LabelTable(self._description.labels)
         self._runner: Runner | None = None
 
     def prepare(self, context: Context) -> None:
@@ -98,7 +98,7 @@ class MonaiSeg(Adapter):
         if name is None:
             return Prediction(query.id, status="refused", reason=_unknown(query))
         found = self._runner.find(query.volume(), query.geometry())
-        return located(query, found.mask(self._description.channels[name]), name, found.notes)
+        return located(query, found.mask(self._description.labels[name]), name, found.notes)
 
     def _build(self) -> Callable[[], Any]:
         from m3dbench.adapters.monai_seg.network import built

@@ -116,9 +116,7 @@ class Bundle:
                 case "NormalizeIntensity" if "subtrahend" not in settings and "divisor" not in settings:
                     found["normalise"] = "zscore_nonzero" if settings.get("nonzero") else "zscore"
                 case _ if name not in PASSED_OVER:
-                    raise self._unfit(
-                        f"the transform {name} is not one that volumes can be given here", "preprocessing"
-                    )
+                    raise self._unfit(f"volumes cannot be given the transform {name} here", "preprocessing")
         return found
 
     def _transforms(self, key: str) -> list[tuple[str, Mapping[str, Any]]]:

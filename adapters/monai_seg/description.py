@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -25,8 +25,15 @@ class _Strict(BaseModel):
 class Network(_Strict):
     """A class of ``monai.networks.nets`` with its arguments."""
 
-    kind: str = Field(alias="class", pattern=r"^[A-Za-z_]\w*$")
+    kind: str = Field(alias="class")
     arguments: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("kind")
+    @classmethod
+    def _a_name(cls, value: str) -> str:
+        if not value.isidentifier():
+            raise ValueError(f"{value!r} is not the bare name of a class in monai.networks.nets, such as SegResNet")
+        return value
 
 
 class Weights(_Strict):
@@ -87,22 +94,26 @@ class Description(_Strict):
 
     network: Network
     weights: Weights
-    labels: dict[str, Channel | tuple[Channel, ...]] = Field(min_length=1)
+    labels: dict[str, tuple[Channel, ...]] = Field(min_length=1)
     input: Input = Input()
     sliding: Sliding
     activation: Literal["softmax", "sigmoid"] = "softmax"
 
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: channels if isinstance(channels, list | tuple) else [channels] for name, channels in value.items()
+        }
+
     @field_validator("labels")
     @classmethod
-    def _filled(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if empty := [name for name, channels in value.items() if not name.strip() or channels == ()]:
+    def _filled(cls, value: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        if empty := [name for name, channels in value.items() if not name.strip() or not channels]:
             raise ValueError(f"{empty[0]!r} has no name or no channel")
         return value
-
-    @property
-    def channels(self) -> dict[str, tuple[int, ...]]:
-        """Class name -> its channels."""
-        return {name: found if isinstance(found, tuple) else (found,) for name, found in self.labels.items()}
 
 
 def read_description(path: Path) -> Description:
@@ -120,6 +131,21 @@ def describe(content: Mapping[str, Any], path: Path) -> Description:
         return Description.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        told = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"the description is wrong: {told}", file=path, field=field, fix=f"see {PAGE}") from error
+        *above, last = first["loc"]
+        told = {"missing": "it is missing", "extra_forbidden": f"there is no field {last!r}"}.get(first["type"])
+        raise UserError(
+            f"the description is wrong: {told or first['msg'].removeprefix('Value error, ')}",
+            file=path,
+            field=".".join(str(part) for part in first["loc"]),
+            fix=f"{_fields_of(above)}see {PAGE}",
+        ) from error
+
+
+def _fields_of(place: Sequence[int | str]) -> str:
+    """The fields of a table, as a hint; empty where the place is none."""
+    model: Any = Description
+    for part in place:
+        model = getattr(model, "model_fields", {}).get(part)
+        model = getattr(model, "annotation", None)
+    known = [field.alias or name for name, field in getattr(model, "model_fields", {}).items()]
+    return f"the fields there are: {', '.join(known)}; " if known else ""

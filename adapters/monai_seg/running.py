@@ -45,7 +45,7 @@ class Runner:
         self.network = network
         self._description = description
         self._placement = placement
-        self._labelled = {channel for found in description.channels.values() for channel in found}
+        self._labelled = {channel for found in description.labels.values() for channel in found}
         self.results: Kept[Found] = Kept(self._found, KEPT)
 
     def find(self, volume: Volume, geometry: Geometry | None) -> Found:
