@@ -176,7 +176,7 @@ def run_network_code(bundle: Bundle) -> Any:
     """The network as the bundle's own code makes it. Only for bundles that the user trusts."""
     import sys
 
-    from monai.bundle import ConfigParser
+    from monai.bundle.config_parser import ConfigParser
 
     parser = ConfigParser()
     parser.read_config(str(bundle.folder / INFERENCE))

@@ -58,12 +58,13 @@ def built(network: Network, file: Path) -> nn.Module:
             fix=f"its arguments are: {', '.join(parameters)}",
         )
     try:
-        return kind(**given)
+        made: nn.Module = kind(**given)
     except Exception as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(
             f"{network.kind} cannot be built: {first}", file=file, field="network.arguments", fix=f"see {PAGE}"
         ) from error
+    return made
 
 
 def loaded(build: Any, weights: Weights, path: Path, placement: Placement) -> nn.Module:

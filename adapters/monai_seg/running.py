@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +37,8 @@ class Found:
     def mask(self, channels: Sequence[int]) -> npt.NDArray[np.bool_] | npt.NDArray[np.float32]:
         """The voxels of any of these channels, (D, H, W)."""
         if self.labels is not None:
-            return np.isin(self.labels, channels)
-        return np.maximum.reduce([self.probabilities[channel] for channel in channels])
+            return np.asarray(np.isin(self.labels, channels), dtype=np.bool_)
+        return np.asarray(np.maximum.reduce([self.probabilities[channel] for channel in channels]), dtype=np.float32)
 
 
 class Runner:
@@ -55,18 +56,19 @@ class Runner:
     @torch.inference_mode()
     def scores(self, image: Tensor) -> Tensor:
         """An image (1, 1, X, Y, Z) as the network takes it -> channels (1, C, X, Y, Z), float32, on the CPU."""
-        from monai.inferers import sliding_window_inference
+        from monai.inferers.utils import sliding_window_inference
 
         sliding = self._description.sliding
-        found = sliding_window_inference(
+        found: Any = sliding_window_inference(
             image.to(self._placement.device, self._placement.torch_dtype),
             roi_size=sliding.size,
             sw_batch_size=sliding.batch,
             predictor=self._first,
             overlap=sliding.overlap,
             mode=sliding.mode,
-        ).float()
-        active: Tensor = found.softmax(dim=1) if self._description.activation == "softmax" else found.sigmoid()
+        )
+        logits: Tensor = found.float()
+        active = logits.softmax(dim=1) if self._description.activation == "softmax" else logits.sigmoid()
         return active.cpu()
 
     def checks(self) -> Iterator[SelfCheck]:

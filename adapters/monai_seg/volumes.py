@@ -69,7 +69,8 @@ def seen(volume: npt.NDArray[np.float32], geometry: Geometry | None, wanted: Inp
     axes = Axes.of(geometry.axes_code if geometry is not None else GRID_AXES, wanted.orientation)
     image = axes.to_network(image_of(volume))
     depth, height, width = image.shape[-3:]
-    size, grid, notes = (depth, height, width), wanted.size, ()
+    size, grid = (depth, height, width), wanted.size
+    notes: tuple[str, ...] = ()
     if wanted.spacing is not None and geometry is None:
         notes = (NO_SPACING,)
     elif wanted.spacing is not None and geometry is not None:

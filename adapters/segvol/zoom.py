@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,11 +102,11 @@ def slide(image: Tensor, window: Grid, look: Callable[[Tensor], Tensor]) -> Tens
     padded = functional.pad(image, pads)
     total, times = torch.zeros_like(padded), torch.zeros_like(padded)
     for start in product(*(starts(size, wide) for size, wide in zip(padded.shape[2:], window, strict=True))):
-        place = (..., *(slice(first, first + wide) for first, wide in zip(start, window, strict=True)))
+        place: Any = (..., *(slice(first, first + wide) for first, wide in zip(start, window, strict=True)))
         total[place] += look(padded[place])
         times[place] += 1
-    inner = tuple(slice(first, first + size) for first, size in zip(before, image.shape[2:], strict=True))
-    return (total / times)[(..., *inner)]
+    inner: Any = (..., *(slice(first, first + size) for first, size in zip(before, image.shape[2:], strict=True)))
+    return (total / times)[inner]
 
 
 def starts(size: int, window: int) -> list[int]:
