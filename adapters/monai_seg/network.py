@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,6 @@ from torch import nn
 from m3dbench.adapters.checkpoints import Placement, load
 from m3dbench.adapters.monai_seg.description import PAGE, Network, Weights
 from m3dbench.errors import UserError
-
-WRAPPED = "module."
 
 
 def network_class(name: str, file: Path) -> type[nn.Module]:
@@ -67,21 +65,16 @@ def built(network: Network, file: Path) -> nn.Module:
     return made
 
 
-def loaded(build: Any, weights: Weights, path: Path, placement: Placement) -> nn.Module:
+def loaded(build: Callable[[], nn.Module], weights: Weights, path: Path, placement: Placement) -> nn.Module:
     """A network from ``build`` with the weights in a file. Raises UserError naming the tensors that do not fit."""
     return load(
         build,
         path,
         placement=placement,
-        rename=partial(_renamed, prefix=weights.prefix),
+        rename=lambda name: name.removeprefix(weights.prefix),
         unused=weights.unused,
         missing_ok=weights.missing,
     )
-
-
-def _renamed(name: str, prefix: str) -> str:
-    """A stored tensor's name without what training put before it."""
-    return name.removeprefix(WRAPPED).removeprefix(prefix).removeprefix(WRAPPED)
 
 
 def _tupled(value: Any) -> Any:

@@ -11,8 +11,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from m3dbench.adapters.nets.segvol import SegVol
 from m3dbench.adapters.segvol.config import TextSegVolConfig
 
-PREFIXES = ("module.", "model.")
-"""What published files put before every name: the .pth file and the hub's."""
+PREFIX = "model."
+"""What the hub's file puts before every name. The .pth file's ``module.`` is taken off wherever weights are read."""
 _TOWER = "text_encoder.clip_text_model."
 
 
@@ -47,8 +47,7 @@ class TextSegVol(SegVol):
 
 def rename(name: str) -> str:
     """Our name of a published checkpoint's tensor."""
-    for prefix in PREFIXES:
-        name = name.removeprefix(prefix)
+    name = name.removeprefix(PREFIX)
     if name.startswith(_TOWER):
         return _TOWER + name.removeprefix(_TOWER).removeprefix("text_model.")
     return name
