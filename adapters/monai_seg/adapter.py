@@ -87,7 +87,8 @@ class MonaiSeg(Adapter):
         own = self._placed.facts()
         libraries = {**own["libraries"], "monai": version("monai")}
         described = self._description.model_dump(mode="json", by_alias=True, exclude={"weights": {"file"}})
-        return {**own, "libraries": libraries, "description": described}
+        code = {"code": self._bundle.digest()} if self._bundle is not None and self._bundle.code else {}
+        return {**own, "libraries": libraries, "description": described, **code}
 
     def recorded(self) -> Mapping[str, Any]:
         return {**self._placed.recorded(), "description": str(self._file)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ class Bundle:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if not (folder / INFERENCE).is_file():
+            raise self._unfit(f"it has no {INFERENCE}", "config", file="")
         self.metadata = read_json(folder / METADATA)
         self.inference = read_json(folder / INFERENCE)
         self.network_key = next((key for key in NETWORK_KEYS if isinstance(self.inference.get(key), dict)), "")
@@ -45,6 +48,13 @@ class Bundle:
         except _ExpressionError as error:
             return f"the expression {error}"
         return ""
+
+    def digest(self) -> str:
+        """SHA-256 (64 hex digits) of what its own code may read: its settings and its Python files."""
+        total = hashlib.sha256()
+        for path in sorted([self.folder / INFERENCE, *self.folder.rglob("*.py")]):
+            total.update(path.relative_to(self.folder).as_posix().encode() + b"\0" + path.read_bytes())
+        return total.hexdigest()
 
     def description(self, *, trusted: bool = False) -> Description:
         """What a TOML file would say. Raises UserError naming what of the bundle cannot be read as plain values."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from m3dbench.wording import Wordings
 
 
+WITHOUT = {"trust_remote_code": "no code comes with it", "download": "it fetches no weights"}
+"""Why a model may not take a flag, where it is not for want of weights."""
 ENCODER_METRICS = ("bertscore_f1", "upstream.bertscore_f1", "bertscore_f1_rescaled")
 
 
@@ -151,7 +153,7 @@ def model_options(model: str, pairs: Sequence[str] | None, flags: Mapping[str, A
             continue
         flag = f"--{name.replace('_', '-')}"
         if name not in registry.takes("adapters", model):
-            why = "no code comes with it" if name == "trust_remote_code" else "it has no weights to place or to fetch"
+            why = WITHOUT.get(name, "it has no weights to place or to fetch")
             raise UserError(f"the model {model!r} does not take {flag}: {why}", field=flag, fix=f"leave {flag} out")
         if name in options:
             raise UserError(f"{flag} and -o {name}=... are one option", field=flag, fix="give one of them")

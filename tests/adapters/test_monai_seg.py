@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
+import tomllib
 from dataclasses import replace
 from importlib import util
 from itertools import permutations, product
@@ -20,9 +23,9 @@ from m3dbench.adapter import Context, Query
 from m3dbench.adapters.checkpoints import Placement
 from m3dbench.adapters.monai_seg.adapter import MonaiSeg
 from m3dbench.adapters.monai_seg.bundle import Bundle
-from m3dbench.adapters.monai_seg.description import Input, Network, Weights, read_description
+from m3dbench.adapters.monai_seg.description import Input, Network, Weights, describe, read_description
 from m3dbench.adapters.monai_seg.labels import LabelTable
-from m3dbench.adapters.monai_seg.network import built, loaded
+from m3dbench.adapters.monai_seg.network import built, loaded, network_class
 from m3dbench.adapters.monai_seg.volumes import NO_SPACING, Axes, seen
 from m3dbench.data.geometry import Geometry
 from m3dbench.data.sample import Request
@@ -499,6 +502,22 @@ def test_a_bundle_that_only_code_could_read_is_refused(
     assert "TOML" in str(caught.value.fix)
 
 
+def test_a_bundle_in_yaml_is_refused(trained: Path, tmp_path: Path) -> None:
+    place = bundle(trained, tmp_path / "bundle")
+    (place / "configs" / "inference.json").rename(place / "configs" / "inference.yaml")
+    with pytest.raises(UserError, match="has no configs/inference.json"):
+        registry.create("adapters", "monai-seg", {"config": str(place)})
+
+
+def test_the_pages_descriptions_are_valid() -> None:
+    page = Path(__file__).parents[2] / "docs" / "model-monai-seg.md"
+    blocks = re.findall(r"^```toml\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    assert len(blocks) == 2
+    for block in blocks:
+        described = describe(tomllib.loads(block), page)
+        assert set(described.network.arguments) <= set(inspect.signature(network_class("SwinUNETR", page)).parameters)
+
+
 def test_code_of_a_bundle_runs_only_where_it_is_trusted(trained: Path, tmp_path: Path) -> None:
     place = bundle(trained, tmp_path / "bundle", network_def={"_target_": "made_here.net.Mine", "filters": "$4 + 4"})
     (place / "made_here").mkdir()
@@ -510,8 +529,10 @@ def test_code_of_a_bundle_runs_only_where_it_is_trusted(trained: Path, tmp_path:
         made(place)
     assert "--trust-remote-code" in str(caught.value.fix)
     liver, shown = Request("segment", target="liver"), volume((24, 64, 64))
-    masks = [
-        made(config, **options).predict([query(liver, shown)])[0].mask
-        for config, options in ((place, {"trust_remote_code": "true"}), (trained / "liver.toml", {}))
-    ]
+    trusted, plain = made(place, trust_remote_code="true"), made(trained / "liver.toml")
+    masks = [adapter.predict([query(liver, shown)])[0].mask for adapter in (trusted, plain)]
     np.testing.assert_array_equal(*masks)
+    code = trusted.facts()["code"]
+    (place / "made_here" / "net.py").write_text("# other code")
+    assert trusted.facts()["code"] != code
+    assert "code" not in plain.facts()
