@@ -14,13 +14,13 @@ from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
 from m3dbench.adapters.checkpoints.placed import Placed
 from m3dbench.adapters.checkpoints.placement import Placement
 from m3dbench.adapters.located import located
-from m3dbench.adapters.monai_seg.bundle import METADATA, Bundle, run_network_code
-from m3dbench.adapters.monai_seg.description import PAGE, Description, read_description
 from m3dbench.adapters.monai_seg.labels import LabelTable
 from m3dbench.data.prediction import Prediction
 from m3dbench.errors import UserError, missing_extra
 
 if TYPE_CHECKING:
+    from m3dbench.adapters.monai_seg.bundle import Bundle
+    from m3dbench.adapters.monai_seg.description import Description
     from m3dbench.adapters.monai_seg.running import Runner
 
 VALUES = ("described", "stored")
@@ -102,6 +102,7 @@ class MonaiSeg(Adapter):
         return located(query, found.mask(self._description.labels[name]), name, found.notes)
 
     def _build(self) -> Callable[[], Any]:
+        from m3dbench.adapters.monai_seg.bundle import run_network_code
         from m3dbench.adapters.monai_seg.network import built
 
         if self._bundle is not None and self._bundle.code:
@@ -112,6 +113,9 @@ class MonaiSeg(Adapter):
 
 
 def _read(config: str, *, trusted: bool) -> tuple[Path, Bundle | None, Description]:
+    from m3dbench.adapters.monai_seg.bundle import METADATA, Bundle
+    from m3dbench.adapters.monai_seg.description import PAGE, read_description
+
     if not config:
         raise UserError(
             "monai-seg needs the description of a network", field="config", fix=f"-o config=FILE.toml (see {PAGE})"

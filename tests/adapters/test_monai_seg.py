@@ -217,6 +217,16 @@ def test_hu_are_recovered_and_windowed() -> None:
     assert "values=stored" in str(caught.value.fix)
 
 
+def test_stored_values_may_stand_for_hu(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "net.toml").write_text(TOML.replace("[sliding]", "window = [-200, 400]\n\n[sliding]"))
+    asked = query(Request("segment", target="liver"), volume((24, 64, 64)))
+    weights = {"weights": str(trained / "model.pt")}
+    with pytest.raises(UserError, match="wants HU"):
+        made(tmp_path / "net.toml", **weights).predict([asked])
+    (answer,) = made(tmp_path / "net.toml", values="stored", **weights).predict([asked])
+    np.testing.assert_array_equal(answer.mask, made(trained / "liver.toml").predict([asked])[0].mask)
+
+
 def test_spacing_is_in_the_networks_axes_and_undone() -> None:
     taken = seen(volume(), GEOMETRY, Input(spacing=(1.0, 3.0, 2.0)))
     assert taken.image.shape == (1, 1, 10, 6, 12)
@@ -505,7 +515,7 @@ def test_a_bundle_that_only_code_could_read_is_refused(
 def test_a_bundle_in_yaml_is_refused(trained: Path, tmp_path: Path) -> None:
     place = bundle(trained, tmp_path / "bundle")
     (place / "configs" / "inference.json").rename(place / "configs" / "inference.yaml")
-    with pytest.raises(UserError, match="has no configs/inference.json"):
+    with pytest.raises(UserError, match=r"has no configs/inference\.json"):
         registry.create("adapters", "monai-seg", {"config": str(place)})
 
 
