@@ -17,6 +17,7 @@ from m3dbench.metrics.box_convention import BoxConvention
 
 if TYPE_CHECKING:
     from m3dbench.chat.cost import Estimate
+    from m3dbench.data.geometry import Geometry
 
 Role = Literal["model", "blind", "oracle"]
 
@@ -27,7 +28,8 @@ class Query:
 
     ``volume()`` loads the prepared volume, float32 (1, D, H, W), in the values stored (M3D-Data keeps 0..1); it is
     shared and read-only. It raises DataError when the file is broken: let it pass, the engine records it.
-    ``grid()`` is (D, H, W) from the file's header alone.
+    ``grid()`` is (D, H, W) from the file's header alone. ``geometry()`` says how the volume came from its scan (its
+    spacing, axes, and the HU that its values are); None where the data set does not know.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Query:
     request: Request
     volume: Callable[[], npt.NDArray[np.float32]]
     grid: Callable[[], tuple[int, int, int]]
+    geometry: Callable[[], Geometry | None] = lambda: None
 
 
 @dataclass(frozen=True)

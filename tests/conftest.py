@@ -106,3 +106,11 @@ def random_radfm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from random_checkpoints import make_radfm
 
     return make_radfm(tmp_path_factory.mktemp("random") / "radfm")
+
+
+@pytest.fixture(scope="session")
+def random_segvol(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder laid out as SegVol's, for the phantom's grid. Read only."""
+    from random_checkpoints import make_segvol
+
+    return make_segvol(tmp_path_factory.mktemp("random") / "segvol")

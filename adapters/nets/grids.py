@@ -12,15 +12,19 @@ Grid = tuple[int, int, int]
 
 
 def to_model(volume: npt.NDArray[np.float32], grid: Grid) -> Tensor:
-    """A prepared volume (1, D, H, W), 0..1, as images (1, 1, *grid), float32, on the CPU.
+    """A prepared volume (1, D, H, W), 0..1, as images (1, 1, *grid), float32, on the CPU. Raises as ``image_of``."""
+    return resized(image_of(volume), grid)
+
+
+def image_of(volume: npt.NDArray[np.float32]) -> Tensor:
+    """A prepared volume (1, D, H, W), 0..1, as an image (1, 1, D, H, W), float32, on the CPU.
 
     Raises ValueError when values lie outside 0..1 by more than rounding: such a volume was not prepared for the model.
     """
     low, high = float(volume.min()), float(volume.max())
     if low < -1e-4 or high > 1 + 1e-4:
         raise ValueError(f"the volume's values run from {low:g} to {high:g}, and the model was trained on 0..1")
-    image = torch.from_numpy(np.array(volume))[None]  # a copy: shared volumes are read-only, which torch cannot be told
-    return resized(image, grid)
+    return torch.from_numpy(np.array(volume))[None]  # a copy: shared volumes are read-only, which torch cannot be told
 
 
 def resized(images: Tensor, grid: Grid) -> Tensor:

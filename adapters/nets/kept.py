@@ -19,19 +19,20 @@ class Kept(Generic[T]):
     computed, asked: how often a result was made, and wanted.
     """
 
-    def __init__(self, compute: Callable[[npt.NDArray[np.float32]], T], size: int) -> None:
+    def __init__(self, compute: Callable[..., T], size: int) -> None:
         self._compute = compute
         self._size = size
         self._kept: OrderedDict[bytes, T] = OrderedDict()
         self.computed = 0
         self.asked = 0
 
-    def of(self, volume: npt.NDArray[np.float32]) -> T:
-        """The result for a volume (1, D, H, W)."""
+    def of(self, volume: npt.NDArray[np.float32], *beside: object) -> T:
+        """The result for a volume (1, D, H, W), and for what else it is computed of, told apart by its ``repr``."""
         self.asked += 1
         key = hashlib.blake2b(np.ascontiguousarray(volume).data, salt=_shape(volume), digest_size=16).digest()
+        key += repr(beside).encode()
         if key not in self._kept:
-            result = self._compute(volume)
+            result = self._compute(volume, *beside)
             self.computed += 1
             self._kept[key] = result
             while len(self._kept) > self._size:

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from m3dbench.wording import Wordings
 
 
-WITHOUT = {"reference_loader_bug": "no such bug is known of it"}
+WITHOUT = {
+    "reference_loader_bug": "no such bug is known of it",
+    "trust_remote_code": "no code comes with it",
+    "download": "it fetches no weights",
+}
 """Why a model may not take a flag, where it is not for want of weights."""
 ENCODER_METRICS = ("bertscore_f1", "upstream.bertscore_f1", "bertscore_f1_rescaled")
 

@@ -79,6 +79,9 @@ def run(
         bool,
         typer.Option("--reference-loader-bug", help="Load the weights with the known bug of the reference's loader."),
     ] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model (MONAI bundles).")
+    ] = False,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Queries per batch, if the adapter takes several.")
     ] = None,
@@ -128,6 +131,7 @@ def run(
     show_warnings()
     flags = {"device": device, "dtype": dtype, "download": download or None}
     flags["reference_loader_bug"] = reference_loader_bug or None
+    flags["trust_remote_code"] = trust_remote_code or None
     adapter: Adapter = registry.create("adapters", model, model_options(model, model_option, flags))
     if batch_size is not None:
         adapter.batch_size = batch_size

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ import numpy.typing as npt
 from m3dbench.data.arrays import array_header, read_array, unreachable
 from m3dbench.data.sample import FileRef, MaskRef
 from m3dbench.errors import DataError, UserError
+
+if TYPE_CHECKING:
+    from m3dbench.data.geometry import Geometry
 
 Volume = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -102,7 +105,7 @@ class DataFiles:
         self._change = change
         self._keep = keep
         self._volumes: OrderedDict[str, Volume] = OrderedDict()
-        self._spacing: tuple[str, tuple[float, float, float] | None] | None = None
+        self._geometry: tuple[str, Geometry | None] | None = None
         self._ahead: dict[str, Future[Volume]] = {}
         self._readers: ThreadPoolExecutor | None = None
 
@@ -145,17 +148,22 @@ class DataFiles:
         return (shape[-3], shape[-2], shape[-1]) if len(shape) >= 3 else None
 
     def spacing(self, ref: FileRef | None) -> tuple[float, float, float] | None:
-        """mm per voxel (D, H, W) of a volume's grid, as ``geometry.json`` beside it says; None where there is none.
+        """mm per voxel (D, H, W) of a volume's grid; None where its geometry is not known. Raises as ``geometry``."""
+        geometry = self.geometry(ref)
+        return None if geometry is None else geometry.spacing_mm
+
+    def geometry(self, ref: FileRef | None) -> Geometry | None:
+        """How a volume came from its scan, as ``geometry.json`` beside it says; None where there is none.
 
         Raises DataError when that file is torn, speaks of another grid, or names lengths that are not positive.
         """
         if ref is None:
             return None
-        if self._spacing is None or self._spacing[0] != ref.path:
-            self._spacing = (ref.path, self._read_spacing(ref))
-        return self._spacing[1]
+        if self._geometry is None or self._geometry[0] != ref.path:
+            self._geometry = (ref.path, self._read_geometry(ref))
+        return self._geometry[1]
 
-    def _read_spacing(self, ref: FileRef) -> tuple[float, float, float] | None:
+    def _read_geometry(self, ref: FileRef) -> Geometry | None:
         from m3dbench.data.geometry import FILE_NAME, read_geometry
 
         path = str(PurePosixPath(ref.path).with_name(FILE_NAME))
@@ -171,7 +179,7 @@ class DataFiles:
             raise DataError(f"is of a grid {geometry.grid}, the volume has {grid}", file=path, field="grid")
         if not all(math.isfinite(size) and size > 0 for size in geometry.spacing_mm):
             raise DataError(f"is {geometry.spacing_mm}, expected lengths in mm", file=path, field="spacing_mm")
-        return geometry.spacing_mm
+        return geometry
 
     def mask(self, ref: MaskRef | None) -> Mask:
         """See ``load_mask``."""

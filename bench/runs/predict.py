@@ -134,6 +134,7 @@ def query_of(sample: Sample, files: DataFiles) -> Query:
         sample.request,
         volume=lambda: files.volume(sample.volume),
         grid=lambda: files.grid(sample.volume) or DEFAULT_GRID,
+        geometry=lambda: files.geometry(sample.volume),
     )
 
 

@@ -93,3 +93,35 @@ def test_the_published_layout_runs(
     assert masks == [[24, 64, 64]] * len(masks)
     assert sum("no [SEG]" in row["notes"] for row in rows) == len(rows) - len(masks)
     assert all(row["prompt_ids"][:2] == [[1, 1], [3, 256]] for row in rows)
+
+
+def test_segvol_runs_its_tasks_at_full_size(
+    shared: Path,
+    phantom: Path,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The weights of the parity material; what the encoder makes of a view is put in, and there is one look only."""
+    import torch
+    from published_folder import published_once
+
+    from m3dbench.adapters.nets.segvol import SegVol
+    from m3dbench.cli.main import main
+
+    folder = published_once(shared / "parity", "segvol", tmp_path_factory.getbasetemp().parent)
+    cells = torch.sin(torch.arange(2048.0 * 768)).view(1, 2048, 768)
+    monkeypatch.setattr(SegVol, "encode", lambda self, images: cells * (1 + images.mean()))
+    monkeypatch.chdir(tmp_path)
+    call = ["run", "--model", "segvol", "--task", "all", "--limit", "2", "--data", str(phantom), "--out", "run"]
+    call += ["-o", f"weights={folder}", "-o", "zoom_in=no", "--scoring", "corrected"]
+    monkeypatch.setattr(sys, "argv", ["m3dbench", *call])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    for name in ("rec", "seg_semantic", "seg_referring"):
+        summary = json.loads(Path("run", name, "summary.json").read_text())["tasks"][name]
+        assert summary["predictions"] == {"ok": 2, "error": 0, "refused": 0, "missing": 0}, name
+    row = json.loads(Path("run", "seg_semantic", "predictions.jsonl").read_text().splitlines()[0])
+    assert row["mask"]["shape"] == [24, 64, 64]
+    assert row["wording"] == "A computerized tomography of a liver."

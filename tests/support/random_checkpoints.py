@@ -19,6 +19,8 @@ from m3dbench.adapters.med_2e3.model import Med2E3
 from m3dbench.adapters.med_2e3.published import complete
 from m3dbench.adapters.radfm.config import RadFMConfig
 from m3dbench.adapters.radfm.model import RadFM
+from m3dbench.adapters.segvol.config import TextSegVolConfig
+from m3dbench.adapters.segvol.model import TextSegVol
 
 WORDS = ["a", "the", "in", "is", "liver", "spleen", "kidney", "image", "?", ".", "please", "output", "mask"]
 WORDS += ["can", "you", "segment", "find", "it", "what", "axial", "no", "there"]
@@ -87,6 +89,20 @@ CLIP: dict[str, Any] = {
         "num_attention_heads": 4,
         "intermediate_size": 64,
         "max_position_embeddings": 512,
+    },
+}
+SEGVOL: dict[str, Any] = {
+    "model_type": "segvol",
+    "spatial_size": [24, 64, 64],
+    "patch_size": [4, 16, 16],
+    "image_encoder": {"hidden_size": 48, "mlp_dim": 96, "num_layers": 2, "num_heads": 4},
+    "mask_decoder": {"transformer_num_heads": 4, "transformer_mlp_dim": 64},
+    "text_config": {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 24,
     },
 }
 
@@ -214,6 +230,27 @@ def make_clip(folder: Path, seed: int = 0) -> Path:
     (folder / "config.json").write_text(json.dumps(content))
     torch.manual_seed(seed)
     _save(folder, M3DClip(content).state_dict())
+    return folder
+
+
+def make_segvol(folder: Path, seed: int = 0) -> Path:
+    """A folder as SegVol's at the hub."""
+    folder.mkdir(parents=True)
+    ends = ["<|startoftext|>", "<|endoftext|>"]
+    words = ["a", "of", "computerized", "tomography", "unknown", *WORDS]
+    vocabulary = {word: place for place, word in enumerate([*dict.fromkeys(words), *ends])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="unknown"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    placed = [(one, vocabulary[one]) for one in ends]
+    tokenizer.post_processor = processors.TemplateProcessing(f"{ends[0]} $A {ends[1]}", special_tokens=placed)
+    names = {"unk_token": "unknown", "bos_token": ends[0], "eos_token": ends[1], "pad_token": ends[1]}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    content = {**SEGVOL, "text_config": {**SEGVOL["text_config"], "vocab_size": len(vocabulary)}}
+    (folder / "config.json").write_text(json.dumps(content))
+    torch.manual_seed(seed)
+    model = TextSegVol(TextSegVolConfig.of(content))
+    _save(folder, {f"model.{name}": value for name, value in model.state_dict().items()})
     return folder
 
 

@@ -1,0 +1,1 @@
+"""SegVol: segmentation by a text prompt."""
