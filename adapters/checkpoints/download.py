@@ -8,41 +8,49 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from m3dbench.adapters.checkpoints.files import SUFFIXES, TRAINED_BESIDE, why_incomplete
+from m3dbench.adapters.checkpoints.files import OPEN_CLIP, SUFFIXES, TRAINED_BESIDE
+from m3dbench.adapters.checkpoints.source import WeightSource
 from m3dbench.errors import UserError
 
-SMALL = (".json", ".model", ".txt", ".md")
+SMALL = (".json", ".jinja", ".model", ".txt", ".md")
 SPARE = 1 << 28
 
 
-def fetch(hub_id: str, revision: str) -> Path:
+def fetch(source: WeightSource, revision: str, *, code: bool = False) -> Path:
     """The snapshot's folder. Files that are there are kept; the hub's library shows the progress of the others.
 
-    Code that lies beside the weights is not fetched. Raises UserError when the hub does not give them, or the disk has
-    no space for them.
+    Code that lies beside the weights is fetched only with ``code``. Raises UserError when the hub does not give them,
+    or the disk has no space for them.
     """
     from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
 
+    hub_id, kind = source.hub_id, source.kind
     with _told(hub_id, revision):
-        info: Any = HfApi().model_info(hub_id, revision=revision, files_metadata=True, timeout=30)
+        info: Any = HfApi().repo_info(hub_id, revision=revision, repo_type=kind, files_metadata=True, timeout=30)
         sizes = {sibling.rfilename: int(sibling.size or 0) for sibling in info.siblings or ()}
-        names = needed(list(sizes))
+        names = [name for name in source.files if name in sizes] if source.files else needed(list(sizes), code)
         absent = [
-            name for name in names if not isinstance(try_to_load_from_cache(hub_id, name, revision=info.sha), str)
+            name
+            for name in names
+            if not isinstance(try_to_load_from_cache(hub_id, name, revision=info.sha, repo_type=kind), str)
         ]
         check_space(sum(sizes[name] for name in absent), Path(constants.HF_HUB_CACHE))
-        folder = Path(snapshot_download(hub_id, revision=revision, allow_patterns=names))
-    if trouble := why_incomplete(folder):
+        folder = Path(snapshot_download(hub_id, revision=revision, repo_type=kind, allow_patterns=names))
+    if trouble := source.lacking(folder, code):
         raise UserError(f"{hub_id} (revision {revision}) is no checkpoint: {trouble}", file=folder)
     return folder
 
 
-def needed(names: Sequence[str]) -> list[str]:
-    """Of a repository's files those to fetch: settings, tokenizer, and the weights once (safetensors before .bin)."""
+def needed(names: Sequence[str], code: bool = False) -> list[str]:
+    """Of a repository's files those to fetch: settings, tokenizer, and the weights once (safetensors before .bin,
+    transformers' before open_clip's); with ``code`` its Python files too."""
     top = sorted(name for name in names if "/" not in name)
-    kept = [name for name in top if name.endswith(SMALL) or name.startswith("LICENSE") or name in TRAINED_BESIDE]
+    small = (*SMALL, ".py") if code else SMALL
+    kept = [name for name in top if name.endswith(small) or name.startswith("LICENSE") or name in TRAINED_BESIDE]
     left = [name for name in top if name.endswith(SUFFIXES) and name not in TRAINED_BESIDE]
-    usual = ("pytorch_model", "adapter_model")
+    if "config.json" in top:
+        left = [name for name in left if name not in OPEN_CLIP] or left
+    usual = ("pytorch_model", "adapter_model", "open_clip_pytorch_model")
     for weights in (
         [name for name in left if name.endswith(".safetensors")],
         [name for name in left if name.startswith(usual)],

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, why_incomplete
+from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, OPEN_CLIP_CONFIG, lacks_code, why_incomplete
 from m3dbench.errors import UserError, missing_extra
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -17,7 +18,8 @@ class WeightSource:
     """Facts about a published checkpoint, as an error shows them.
 
     hub_id, revision: where it is. size_gb: its download. memory: what running it needs, in words. alternative: a model
-    that runs without a download.
+    that runs without a download. files: the few that are wanted of a repository, those of a checkpoint where empty; the
+    first has to be there. kind: of repository.
     """
 
     hub_id: str
@@ -26,6 +28,23 @@ class WeightSource:
     licence: str
     memory: str
     alternative: str
+    files: tuple[str, ...] = ()
+    kind: Literal["model", "dataset"] = "model"
+
+    def of(self, hub_id: str) -> WeightSource:
+        """What is known of another repository: that it is a usual checkpoint."""
+        return self if hub_id == self.hub_id else WeightSource(hub_id, "main", 0, "", "", self.alternative)
+
+    def lacking(self, folder: Path, code: bool = False) -> str:
+        """What keeps a snapshot from being complete; empty when nothing does."""
+        if self.files:
+            return "" if (folder / self.files[0]).is_file() else f"no {self.files[0]}"
+        return why_incomplete(folder) or (lacks_code(folder) if code else "")
+
+
+def any_model(alternative: str = "") -> WeightSource:
+    """Of an adapter that takes any model, and publishes none: the user names the repository."""
+    return WeightSource("", "main", 0, "", "", alternative)
 
 
 def locate(
@@ -34,34 +53,37 @@ def locate(
     revision: str | None = None,
     *,
     download: bool = False,
+    code: bool = False,
 ) -> Path:
     """The folder (or single file) of the weights.
 
     weights: the user's local path or hub id, None for the published ones. revision: branch, tag or commit at the hub.
-    Nothing is fetched without ``download``. Raises UserError that says what was looked for and how to get it.
+    Nothing is fetched without ``download``, and code that lies beside the weights only with ``code``. Raises
+    UserError that says what was looked for and how to get it.
     """
     if weights is not None and (path := _local(weights)) is not None:
         return path
     hub_id = weights or source.hub_id
-    revision = revision or (source.revision if hub_id == source.hub_id else "main")
-    found = cached(hub_id, revision)
-    if found is not None and not why_incomplete(found):
+    wanted = source.of(hub_id)
+    revision = revision or wanted.revision
+    found = cached(wanted, revision)
+    if found is not None and not wanted.lacking(found, code):
         return found
     if download:
         from m3dbench.adapters.checkpoints.download import fetch
 
-        return fetch(hub_id, revision)
+        return fetch(wanted, revision, code=code)
     raise absent(source, hub_id, revision, found)
 
 
-def cached(hub_id: str, revision: str) -> Path | None:
-    """The snapshot of a hub id in the hub's local cache, complete or not; None when there is none."""
+def cached(source: WeightSource, revision: str) -> Path | None:
+    """The snapshot of a repository in the hub's local cache, complete or not; None when there is none."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError as error:
         raise missing_extra("weights from the Hugging Face hub", "models") from error
-    for name in ("config.json", ADAPTER_CONFIG):
-        found = try_to_load_from_cache(hub_id, name, revision=revision)
+    for name in source.files or ("config.json", ADAPTER_CONFIG, OPEN_CLIP_CONFIG):
+        found = try_to_load_from_cache(source.hub_id, name, revision=revision, repo_type=source.kind)
         if isinstance(found, str):
             return Path(found).parent
     return None
@@ -87,7 +109,7 @@ def absent(source: WeightSource, hub_id: str, revision: str, partial: Path | Non
 
     told = [f"the weights {hub_id} (revision {revision}) are not on this machine"]
     if partial is not None:
-        told.append(f"  their download in {partial} is not complete: {why_incomplete(partial)}")
+        told.append(f"  their download in {partial} is not complete: {source.of(hub_id).lacking(partial, True)}")
     told.append(f"  looked in: {constants.HF_HUB_CACHE} (HF_HOME moves it)")
     if hub_id == source.hub_id:
         told += [f"  download: {source.size_gb:g} GB", f"  licence: {source.licence}", f"  memory: {source.memory}"]

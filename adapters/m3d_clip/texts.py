@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from m3dbench.adapters.checkpoints.tokenizer import read_tokenizer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,16 +19,7 @@ class ReportTokens:
     """The tokenizer of a checkpoint's folder, without code from it. positions: what the text tower has."""
 
     def __init__(self, folder: Path, positions: int = MAX_TOKENS) -> None:
-        from transformers import AutoTokenizer
-        from transformers.utils import logging
-
-        settings: Any = logging
-        verbosity = settings.get_verbosity()
-        settings.set_verbosity_error()  # it warns of a model type that it need not know
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        finally:
-            settings.set_verbosity(verbosity)
+        self._tokenizer = read_tokenizer(folder)
         self._limit = min(MAX_TOKENS, positions)
 
     def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, list[bool]]:

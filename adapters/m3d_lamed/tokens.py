@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from m3dbench.adapters.checkpoints.tokenizer import read_tokenizer
 from m3dbench.data.prediction import runs_of
 from m3dbench.errors import UserError
 
@@ -75,10 +75,7 @@ class PromptTokens:
 
 
 def _loaded(folder: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    with _quiet():
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    tokenizer = read_tokenizer(folder)
     if not getattr(tokenizer, "is_fast", False):
         return tokenizer
     # Training used the sentencepiece tokenizer, in whose older form (`legacy`, the default where nothing is said) each
@@ -92,20 +89,6 @@ def _loaded(folder: Path) -> Any:
         backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
         backend.pre_tokenizer = None
     return tokenizer
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """transformers warns of a model type that it does not know, and it need not."""
-    from transformers.utils import logging
-
-    settings: Any = logging
-    verbosity = settings.get_verbosity()
-    settings.set_verbosity_error()
-    try:
-        yield
-    finally:
-        settings.set_verbosity(verbosity)
 
 
 def _unfit(folder: Path, reason: str) -> UserError:

@@ -35,7 +35,10 @@ class EmbeddingShards(shards.Shards):
 
 
 def read_embedding(folder: Path, record: ArrayRecord) -> npt.NDArray[np.float32]:
-    """The embeddings (views + 1, dimensions), the text's last. Raises DataError when their bytes are missing or not those that were written."""
+    """The embeddings (views + 1, dimensions), the text's last.
+
+    Raises DataError when their bytes are missing or not those that were written.
+    """
     content = shards.read(folder, record)
     try:
         return np.asarray(np.load(io.BytesIO(content), allow_pickle=False), dtype=np.float32)

@@ -134,6 +134,7 @@ def query_of(sample: Sample, files: DataFiles) -> Query:
         sample.request,
         volume=lambda: files.volume(sample.volume),
         grid=lambda: files.grid(sample.volume) or DEFAULT_GRID,
+        path=sample.volume.path if sample.volume is not None else "",
     )
 
 
