@@ -43,8 +43,8 @@ class PmcClipAdapter(SliceRetriever):
 
     weights: a folder or file, or a hub id with its ``revision``. tokenizer: BiomedBERT's, a folder or hub id; where
     there is one beside the weights, that. slices: how many. endpoints: from the first to the last, else the middles of
-    equal parts. raw: where M3D-Cap's picture folders are, to embed slices as published instead of prepared volumes. axis,
-    window, flip: see ``m3dbench.data.slices``.
+    equal parts. raw: where M3D-Cap's picture folders are, to embed slices as published instead of prepared volumes.
+    axis, window, flip: see ``m3dbench.data.slices``.
     """
 
     name = "pmc-clip"

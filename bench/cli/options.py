@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from m3dbench.wording import Wordings
 
 
+REFUSED = {"trust_remote_code": "it never runs code from a checkpoint"}
 ENCODER_METRICS = ("bertscore_f1", "upstream.bertscore_f1", "bertscore_f1_rescaled")
 
 
@@ -149,14 +150,16 @@ def model_options(model: str, pairs: Sequence[str] | None, flags: Mapping[str, A
     for name, value in flags.items():
         if value is None:
             continue
+        flag = f"--{name.replace('_', '-')}"
         if name not in registry.takes("adapters", model):
+            why = REFUSED.get(name, "it has no weights to place or to fetch")
             raise UserError(
-                f"the model {model!r} does not take --{name}: it has no weights to place or to fetch",
-                field=f"--{name}",
-                fix=f"leave --{name} out",
+                f"the model {model!r} does not take {flag}: {why}",
+                field=flag,
+                fix=f"leave {flag} out",
             )
         if name in options:
-            raise UserError(f"--{name} and -o {name}=... are one option", field=f"--{name}", fix="give one of them")
+            raise UserError(f"{flag} and -o {name}=... are one option", field=flag, fix="give one of them")
         options[name] = value
     return options
 

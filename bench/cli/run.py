@@ -75,6 +75,10 @@ def run(
     download: Annotated[
         bool, typer.Option("--download", help="Fetch the model's weights from the hub if they are not here.")
     ] = False,
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option("--trust-remote-code", help="Run code that lies beside the weights, if the model needs it."),
+    ] = False,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Queries per batch, if the adapter takes several.")
     ] = None,
@@ -122,7 +126,12 @@ def run(
     from m3dbench.runs.predict import PredictOptions
 
     show_warnings()
-    flags = {"device": device, "dtype": dtype, "download": download or None}
+    flags = {
+        "device": device,
+        "dtype": dtype,
+        "download": download or None,
+        "trust_remote_code": trust_remote_code or None,
+    }
     adapter: Adapter = registry.create("adapters", model, model_options(model, model_option, flags))
     if batch_size is not None:
         adapter.batch_size = batch_size

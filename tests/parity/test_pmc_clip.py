@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from published_folder import write_pmc_clip
+from published_folder import weights_module, write_pmc_clip
 
 from m3dbench.adapters.checkpoints import Checkpoint, Placement, load
+from m3dbench.adapters.checkpoints.loading import weightless
 from m3dbench.adapters.pmc_clip.model import UNUSED, PmcClip, PmcClipConfig
 from m3dbench.adapters.pmc_clip.pixels import MEAN, STD, pixels
 from m3dbench.adapters.pmc_clip.towers import PmcClipTowers
@@ -24,6 +25,7 @@ FP32 = Placement("cpu", "fp32")
 HOW = slices_of(10, True, "d", "full", "")
 EVERY = 1009
 """Of the normalised pixels, each 1009th is recorded."""
+ALL_SLICES = (2, 3)
 
 
 @pytest.fixture(scope="module")
@@ -93,29 +95,32 @@ def shown(case: Any, weights: Any) -> list[Picture]:
 
 
 def test_slices_scores_and_the_best_slice(towers: PmcClipTowers, recorded: Any, cases: Any, parity: Path) -> None:
-    from published_folder import weights_module
-
     weights = weights_module(parity)
     texts, _ = towers.texts(cases["texts"])
     for number, case in enumerate(cases["volumes"]):
         views = shown(case, weights)
         assert len(views) == len(case["slices"])
-        made = np.stack([pixels(view, 224) for view in views])
-        flat = made.reshape(len(views), -1)[:, ::EVERY]
+        flat = np.stack([pixels(view, 224) for view in views]).reshape(len(views), -1)[:, ::EVERY]
         np.testing.assert_allclose(flat, recorded[f"slices.{number}.pixels"], atol=1e-6)
-        vectors = towers.images(views)
-        expected = recorded[f"slices.{number}.embeddings"]
+        best = [case["slices"].index(index) for index in case["best_slice"]]
+        # a pass of the image tower is dear: all slices of two volumes, of the others those that decide
+        chosen = list(range(len(views))) if number in ALL_SLICES else sorted(set(best))
+        vectors = towers.images([views[place] for place in chosen])
+        expected = recorded[f"slices.{number}.embeddings"][chosen]
         np.testing.assert_allclose(vectors, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-5)
         cosine = vectors @ texts.T
-        np.testing.assert_allclose(cosine, recorded[f"slices.{number}.cosine"], atol=1e-5)
+        np.testing.assert_allclose(cosine, recorded[f"slices.{number}.cosine"][chosen], atol=1e-5)
         np.testing.assert_allclose(cosine.max(axis=0), recorded["scores"][number], atol=1e-5)
-        assert [case["slices"][place] for place in cosine.argmax(axis=0)] == case["best_slice"]
+        assert [chosen[place] for place in cosine.argmax(axis=0)] == best
 
 
 def test_the_image_tower_alone_is_no_retrieval_model(folder: Path, tmp_path: Path) -> None:
-    tower = PmcClip(PmcClipConfig.of(json.loads((folder / "config.json").read_text()))).visual.state_dict()
-    torch.save({name: torch.zeros(1).expand(value.shape) for name, value in tower.items()}, tmp_path / "image.pth")
     config = PmcClipConfig.of(json.loads((folder / "config.json").read_text()))
+    with weightless():
+        tower = PmcClip(config).visual
+    parts = {name: torch.zeros(1).expand(value.shape) for name, value in tower.named_parameters()}
+    parts |= {name: value for name, value in tower.named_buffers() if "running" in name}
+    torch.save(parts, tmp_path / "image.pth")
     with pytest.raises(UserError, match="not the weights of PmcClip") as caught:
         load(lambda: PmcClip(config), tmp_path / "image.pth", placement=FP32, unused=UNUSED)
     assert "this file is the part visual alone" in str(caught.value)
