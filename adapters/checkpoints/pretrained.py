@@ -23,9 +23,8 @@ def pretrained(kind: Any, checkpoint: Checkpoint, placement: Placement, *, trust
     if checkpoint.lora:
         raise UserError("a LoRA adapter is not read here", file=checkpoint.path, fix="merge it into its base first")
     with quiet():
-        model, told = _read(
-            kind, checkpoint, trust, dtype=placement.torch_dtype, output_loading_info=True, use_safetensors=None
-        )
+        options = {"dtype": placement.torch_dtype, "output_loading_info": True, "ignore_mismatched_sizes": True}
+        model, told = _read(kind, checkpoint, trust, **options)
     missing = sorted(name for name in told["missing_keys"] if not fits(name, EXTRAS))
     reshaped = sorted(str(entry[0]) for entry in told["mismatched_keys"])
     if missing or reshaped:

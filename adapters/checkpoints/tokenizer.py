@@ -18,13 +18,17 @@ def read_tokenizer(folder: Path) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """transformers says nothing but errors meanwhile."""
+    """transformers says nothing but errors meanwhile, and draws no bars."""
     from transformers.utils import logging
 
     settings: Any = logging
     verbosity = settings.get_verbosity()
+    drawn = settings.is_progress_bar_enabled()
     settings.set_verbosity_error()
+    settings.disable_progress_bar()
     try:
         yield
     finally:
         settings.set_verbosity(verbosity)
+        if drawn:
+            settings.enable_progress_bar()

@@ -1,12 +1,14 @@
-"""Slice models at toy size with random weights, laid out as transformers' own: CLIP, SigLIP, a LLaVA with its chat
-template."""
+"""Slice models at toy size with random weights, laid out as published: PMC-CLIP, a CLIP, a SigLIP, a LLaVA with its
+chat template."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
+from random_checkpoints import bert_tokenizer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
     CLIPConfig,
@@ -22,6 +24,8 @@ from transformers import (
     SiglipImageProcessorPil,
     SiglipModel,
 )
+
+from m3dbench.adapters.pmc_clip.model import PmcClip, PmcClipConfig
 
 SIDE, PATCH = 32, 8
 TEMPLATE = (
@@ -48,6 +52,31 @@ def byte_tokenizer(*special: str, ends: bool) -> PreTrainedTokenizerFast:
     )
     fast.add_special_tokens({"additional_special_tokens": list(special[3:])})
     return fast
+
+
+def make_pmc_clip(folder: Path) -> Path:
+    """A training state of PMC-CLIP with its settings, and BERT's tokenizer."""
+    vision = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16}
+    text = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+    tokenizer = bert_tokenizer()
+    fields = {
+        "embed_dim": 24,
+        "vision_cfg": vision,
+        "text_cfg": {"context_length": 20},
+        "text_config": {**text, "vocab_size": len(tokenizer)},
+    }
+    tokenizer.save_pretrained(folder)
+    (folder / "config.json").write_text(json.dumps(fields))
+    torch.manual_seed(0)
+    model = PmcClip(PmcClipConfig.of(fields))
+    for value in model.parameters():
+        if value.ndim:
+            torch.nn.init.normal_(value, std=0.2)
+    state = {f"module.{name}": value for name, value in model.state_dict().items()}
+    torch.save(
+        {"epoch": 1, "state_dict": {**state, "module.ln_final.weight": torch.ones(24)}}, folder / "checkpoint.pt"
+    )
+    return folder
 
 
 def make_clip(folder: Path, *, siglip: bool = False) -> Path:
