@@ -19,7 +19,7 @@ class WeightSource:
 
     hub_id, revision: where it is. size_gb: its download. memory: what running it needs, in words. alternative: a model
     that runs without a download. files: the few that are wanted of a repository, those of a checkpoint where empty; the
-    first has to be there. kind: of repository.
+    first has to be there. kind: of repository. option: of the adapter, that names another place.
     """
 
     hub_id: str
@@ -30,6 +30,7 @@ class WeightSource:
     alternative: str
     files: tuple[str, ...] = ()
     kind: Literal["model", "dataset"] = "model"
+    option: str = "weights"
 
     def of(self, hub_id: str) -> WeightSource:
         """What is known of another repository: that it is a usual checkpoint."""
@@ -113,9 +114,10 @@ def absent(source: WeightSource, hub_id: str, revision: str, partial: Path | Non
     told.append(f"  looked in: {constants.HF_HUB_CACHE} (HF_HOME moves it)")
     if hub_id == source.hub_id:
         told += [f"  download: {source.size_gb:g} GB", f"  licence: {source.licence}", f"  memory: {source.memory}"]
+    page = f"datasets/{hub_id}" if source.of(hub_id).kind == "dataset" else hub_id
     ways = [
-        f"add --download to fetch them from {constants.ENDPOINT}/{hub_id}",
-        "or -o weights=FOLDER, where you have them elsewhere",
+        f"add --download to fetch them from {constants.ENDPOINT}/{page}",
+        f"or -o {source.option}=FOLDER, where you have them elsewhere",
     ]
     if source.alternative:
         ways.append(f"or --model {source.alternative}, which runs at once")

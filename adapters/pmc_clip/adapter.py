@@ -35,6 +35,7 @@ TOKENIZER = WeightSource(
     memory="none of note",
     alternative="m3d-clip-tiny",
     files=("vocab.txt", "config.json", "tokenizer_config.json"),
+    option="tokenizer",
 )
 
 

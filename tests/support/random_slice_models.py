@@ -129,7 +129,9 @@ def make_vlm(folder: Path) -> Path:
         LlavaConfig(vision_config=vision, text_config=text, image_token_index=3, vision_feature_layer=-1)
     )
     model.generation_config.update(do_sample=True, temperature=0.7, eos_token_id=1, pad_token_id=2, bos_token_id=0)
-    torch.nn.init.normal_(model.lm_head.weight, std=1.0)
+    for value in model.parameters():  # large enough that what is seen and asked changes what is said
+        if value.ndim == 2:
+            torch.nn.init.normal_(value, std=0.4)
     pictures = CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE})
     reader = LlavaProcessor(
         pictures, tokenizer, patch_size=PATCH, vision_feature_select_strategy="default", num_additional_image_tokens=1
