@@ -14,7 +14,7 @@ from torch import Tensor
 from m3dbench.adapters.checkpoints import Checkpoint, Placement, load
 from m3dbench.adapters.checkpoints.checkpoint import read_json
 from m3dbench.adapters.checkpoints.files import OPEN_CLIP_CONFIG, shapes
-from m3dbench.adapters.checkpoints.plan import plain_name
+from m3dbench.adapters.checkpoints.lora import plain_name
 from m3dbench.adapters.checkpoints.selfcheck import SelfCheck, libraries
 from m3dbench.adapters.slices.towers import Towers
 from m3dbench.data.slices import Picture

@@ -12,13 +12,13 @@ import numpy as np
 
 from m3dbench.adapter import Adapter, Context, Query
 from m3dbench.adapters.checkpoints.placed import Placed
-from m3dbench.adapters.slices.raw import RawSeries
 from m3dbench.adapters.slices.showing import windows_of
 from m3dbench.data.prediction import Prediction
 from m3dbench.data.slices import Picture, Slices, pictures
 from m3dbench.errors import UserError
 
 if TYPE_CHECKING:
+    from m3dbench.adapters.slices.raw import RawSeries
     from m3dbench.adapters.slices.towers import Towers
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,11 @@ class SliceRetriever(Adapter):
     def __init__(self, placed: Placed, how: Slices, raw: str) -> None:
         self._placed = placed
         self._how = how
-        self._raw = RawSeries(Path(raw)) if raw else None
+        self._raw: RawSeries | None = None
+        if raw:
+            from m3dbench.adapters.slices.raw import RawSeries
+
+            self._raw = RawSeries(Path(raw))
         self._loaded: Towers | None = None
 
     @abstractmethod
