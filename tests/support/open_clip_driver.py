@@ -1,6 +1,5 @@
 """Run as a process: ``open_clip_driver.py FOLDER`` makes two toy checkpoints of open_clip in a folder, embeds with the
-library itself what the adapter embeds, and says in JSON how far the two lie apart. Then, as the command, ``m3dbench``
-with the further arguments.
+library itself what the adapter embeds, and says in JSON how far the two lie apart.
 
 open_clip needs torchvision, whose wheels at PyPI are built for another torch than the CPU build that the tests have: its
 compiled operators do not load. Pictures need none of them, so the two that its import insists on are declared here.
@@ -27,6 +26,7 @@ from random_checkpoints import bert_tokenizer  # noqa: E402
 from transformers import BertConfig  # noqa: E402
 
 from m3dbench import registry  # noqa: E402
+from m3dbench.adapter import Context  # noqa: E402
 
 VISION = {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8}
 TEXT = {"context_length": 24, "vocab_size": 49408, "width": 32, "heads": 4, "layers": 2}
@@ -82,7 +82,9 @@ def biomed(folder: Path) -> Any:
 def gap(folder: Path, theirs: Any) -> float:
     """The largest difference between the library's unit vectors and the adapter's."""
     adapter = registry.create("adapters", "clip", {"weights": str(folder)})
-    towers = adapter.towers()
+    adapter.prepare(Context("retrieval", "embedding", 0, train=lambda: iter(())))
+    assert adapter.facts()["library"] == "open_clip"
+    towers = adapter._loaded
     pictures = [np.random.default_rng(seed).integers(0, 256, (40, 50), dtype=np.uint8) for seed in range(3)]
     ours = towers.images(pictures), towers.texts(REPORTS)
     assert ours[1][1] == [False, True], "the second report is longer than the context"
@@ -98,12 +100,7 @@ def gap(folder: Path, theirs: Any) -> float:
 def main() -> None:
     root = Path(sys.argv[1])
     gaps = {made.__name__: gap(root / made.__name__, made(root / made.__name__)) for made in (plain, biomed)}
-    sys.stdout.write(json.dumps(gaps) + "\n")
-    sys.stdout.flush()
-    sys.argv = ["m3dbench", *sys.argv[2:]]
-    from m3dbench.cli.main import main as command
-
-    command()
+    sys.stdout.write(json.dumps(gaps))
 
 
 if __name__ == "__main__":
