@@ -15,7 +15,7 @@ from m3dbench.adapters.slices.retrieval import SliceRetriever, slices_of
 from m3dbench.errors import UserError
 
 if TYPE_CHECKING:
-    from m3dbench.adapters.slices.retrieval import Towers
+    from m3dbench.adapters.slices.towers import Towers
 
 SOURCE = WeightSource(
     hub_id="axiong/pmc_oa",

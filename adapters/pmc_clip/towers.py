@@ -50,7 +50,8 @@ class PmcClipTowers(Towers):
 
     def encode_pictures(self, shown: Sequence[Picture]) -> Tensor:
         size = self.model.config.size
-        return self.model.visual(self.placed(np.stack([pixels(picture, size) for picture in shown])))
+        seen = self.placed(np.stack([pixels(picture, size) for picture in shown]))
+        return torch.as_tensor(self.model.visual(seen))
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         return self.model.text_features(self.ids(texts).to(self._placement.device))
