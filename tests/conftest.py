@@ -14,6 +14,8 @@ from hypothesis import settings
 settings.register_profile("m3dbench", deadline=None, derandomize=True)
 settings.load_profile("m3dbench")
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers and their subprocesses share the cores
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "support"))
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -56,8 +56,9 @@ def to_markdown(content: Mapping[str, Any]) -> str:
 
 def _material(content: Mapping[str, Any]) -> str:
     rubric, cases, used = content["rubric"], content["cases"], content["usage"]
+    title = _text(rubric["title"] or rubric["name"])
     return (
-        f"Rubric: {_text(rubric['title'])}. Material: {cases['count']} cases ({_text(cases['source'])}), "
+        f"Rubric: {title}. Material: {cases['count']} cases ({_text(cases['source'])}), "
         f"{cases['ratings']} ratings by people, {content['repeats']} repeats. "
         f"{used['prompt_tokens']:,} tokens read, {used['completion_tokens']:,} written. "
         f"Digest of this report: `{content['digest'][:16]}`."

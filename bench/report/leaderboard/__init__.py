@@ -1,0 +1,1 @@
+"""Leaderboards from files: submissions, ranking within comparability classes, and what is written of them."""
