@@ -82,7 +82,9 @@ class PmcClipAdapter(SliceRetriever):
         return PmcClipTowers.load(self._placed.checkpoint, self._tokenizer, self._placed.placement)
 
     def facts(self) -> Mapping[str, Any]:
-        return {**super().facts(), "tokenizer": files_digest(self._words())}
+        config = self._placed.checkpoint.folder / "config.json"
+        sizes = files_digest([config]) if config.is_file() else "published"
+        return {**super().facts(), "sizes": sizes, "tokenizer": files_digest(self._words())}
 
     def _words(self) -> list[Path]:
         return [path for name in TOKENIZER_FILES if (path := self._tokenizer / name).is_file()]
