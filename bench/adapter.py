@@ -29,7 +29,8 @@ class Query:
     ``volume()`` loads the prepared volume, float32 (1, D, H, W), in the values stored (M3D-Data keeps 0..1); it is
     shared and read-only. It raises DataError when the file is broken: let it pass, the engine records it.
     ``grid()`` is (D, H, W) from the file's header alone. ``geometry()`` says how the volume came from its scan (its
-    spacing, axes, and the HU that its values are); None where the data set does not know.
+    spacing, axes, and the HU that its values are); None where the data set does not know. path: the volume's, relative
+    to the data root; what lies there is what ``volume()`` gives unless the context says ``altered``.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Query:
     volume: Callable[[], npt.NDArray[np.float32]]
     grid: Callable[[], tuple[int, int, int]]
     geometry: Callable[[], Geometry | None] = lambda: None
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Context:
     requests: ``upstream`` where samples are worded as the reference words them; an adapter with sentences of its own
     then leaves them as they are.
     folder: the task's folder in the run, where ``replies.jsonl`` and ``usage.jsonl`` are the adapter's own (what it
-    paid for outlives a kill there); None where nothing is to be kept.
+    paid for outlives a kill there); None where nothing is to be kept. altered: a control shows other voxels than the
+    data set's.
     """
 
     task: str
@@ -71,6 +74,7 @@ class Context:
     known: Callable[[str], Known] | None = None
     requests: str = "default"
     folder: Path | None = None
+    altered: bool = False
 
 
 class Adapter(ABC):

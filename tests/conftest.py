@@ -76,6 +76,20 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """The command line in this process, where torch is already loaded: the exit status of ``command("run", ...)``."""
+    from m3dbench.cli.main import main
+
+    def call(*arguments: str | Path) -> int:
+        monkeypatch.setattr(sys, "argv", ["m3dbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def random_lamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder laid out as M3D-LaMed's, for the phantom's grid. Read only."""

@@ -41,12 +41,13 @@ class Checkpoint:
         *,
         base: str | None = None,
         download: bool = False,
+        code: bool = False,
     ) -> Checkpoint:
         """See ``locate``. A LoRA adapter's base is ``base``, else what its adapter_config.json names.
 
         Raises UserError when either is not here, and when ``base`` is given for weights that are no adapter.
         """
-        path = locate(source, weights, revision, download=download)
+        path = locate(source, weights, revision, download=download, code=code)
         if missing := missing_places(path, source.layout):
             told = f"there is no {' and no '.join(missing)}: these weights are a folder with {source.layout.told()}"
             raise UserError(told, file=path, field="weights", fix="give that folder, whole")
@@ -75,6 +76,11 @@ class Checkpoint:
     @property
     def folder(self) -> Path:
         return self.path if self.path.is_dir() else self.path.parent
+
+    @property
+    def title(self) -> str:
+        """A name to show: of a hub snapshot that of its repository, else of the folder or file."""
+        return self.origin().get("hub_id", self.path.name).rpartition("/")[2]
 
     @property
     def lora(self) -> bool:
@@ -119,7 +125,7 @@ class Checkpoint:
         found = {"path": str(self.path)}
         if self.path.parent.name == "snapshots":
             found |= {
-                "hub_id": self.path.parent.parent.name.removeprefix("models--").replace("--", "/"),
+                "hub_id": self.path.parent.parent.name.partition("--")[2].replace("--", "/"),
                 "commit": self.path.name,
             }
         if self.base is not None:

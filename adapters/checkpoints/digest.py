@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
@@ -19,9 +19,17 @@ BLOCK = 1 << 22
 def weights_digest(place: Checkpoint | Path, progress: Progress | None = None) -> str:
     """SHA-256 (64 hex digits) over the names and contents of the weight files, in the order of their names."""
     checkpoint = place if isinstance(place, Checkpoint) else Checkpoint(place)
+    return paths_digest(checkpoint.files(), progress, checkpoint.part)
+
+
+def paths_digest(
+    paths: Iterable[Path], progress: Progress | None = None, part: Callable[[Path], str] = lambda _: ""
+) -> str:
+    """SHA-256 (64 hex digits) over the names and contents of files, in the order of their names. part: what comes
+    before a file's name."""
     total = hashlib.sha256()
-    for path in sorted(checkpoint.files(), key=lambda path: (path.name, str(path))):
-        total.update(f"{checkpoint.part(path)}{path.name}\0{_file_digest(path, progress or Silent())}\n".encode())
+    for path in sorted(paths, key=lambda path: (path.name, str(path))):
+        total.update(f"{part(path)}{path.name}\0{_file_digest(path, progress or Silent())}\n".encode())
     return total.hexdigest()
 
 

@@ -8,58 +8,71 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from m3dbench.adapters.checkpoints.files import PLAIN, SUFFIXES, TRAINED_BESIDE, Layout, why_incomplete
+from m3dbench.adapters.checkpoints.files import OPEN_CLIP, PLAIN, SUFFIXES, TRAINED_BESIDE, Layout
+from m3dbench.adapters.checkpoints.source import WeightSource
 from m3dbench.errors import UserError
 
-SMALL = (".json", ".model", ".txt", ".md")
+SMALL = (".json", ".jinja", ".model", ".txt", ".md")
 SPARE = 1 << 28
 
 
-def fetch(hub_id: str, revision: str, layout: Layout = PLAIN) -> Path:
+def fetch(source: WeightSource, revision: str, *, code: bool = False) -> Path:
     """The snapshot's folder. Files that are there are kept; the hub's library shows the progress of the others.
 
-    Code that lies beside the weights is not fetched. Raises UserError when the hub does not give them, or the disk has
-    no space for them.
+    Code that lies beside the weights is fetched only with ``code``. Raises UserError when the hub does not give them,
+    or the disk has no space for them.
     """
-    folder = snapshot(hub_id, revision, lambda names: needed(names, layout))
-    if trouble := why_incomplete(folder, layout):
-        raise UserError(f"{hub_id} (revision {revision}) is no checkpoint: {trouble}", file=folder)
+
+    def wanted(names: Sequence[str]) -> list[str]:
+        if source.files:
+            return [name for name in source.files if name in names]
+        return needed(names, source.layout, code=code)
+
+    folder = snapshot(source.hub_id, revision, wanted, source.kind)
+    if trouble := source.lacking(folder, code):
+        raise UserError(f"{source.hub_id} (revision {revision}) is no checkpoint: {trouble}", file=folder)
     return folder
 
 
-def snapshot(hub_id: str, revision: str, wanted: Callable[[Sequence[str]], list[str]]) -> Path:
+def snapshot(hub_id: str, revision: str, wanted: Callable[[Sequence[str]], list[str]], kind: str = "model") -> Path:
     """The snapshot's folder with the files that are wanted of a repository's. Raises UserError as ``fetch`` does."""
     from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
 
     with _told(hub_id, revision):
-        info: Any = HfApi().model_info(hub_id, revision=revision, files_metadata=True, timeout=30)
+        info: Any = HfApi().repo_info(hub_id, revision=revision, repo_type=kind, files_metadata=True, timeout=30)
         sizes = {sibling.rfilename: int(sibling.size or 0) for sibling in info.siblings or ()}
         names = wanted(list(sizes))
         absent = [
-            name for name in names if not isinstance(try_to_load_from_cache(hub_id, name, revision=info.sha), str)
+            name
+            for name in names
+            if not isinstance(try_to_load_from_cache(hub_id, name, revision=info.sha, repo_type=kind), str)
         ]
         check_space(sum(sizes[name] for name in absent), Path(constants.HF_HUB_CACHE))
-        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=names))
+        return Path(snapshot_download(hub_id, revision=revision, repo_type=kind, allow_patterns=names))
 
 
-def needed(names: Sequence[str], layout: Layout = PLAIN) -> list[str]:
-    """Of a repository's files those to fetch: settings, tokenizer, and the weights once (safetensors before .bin)."""
+def needed(names: Sequence[str], layout: Layout = PLAIN, *, code: bool = False) -> list[str]:
+    """Of a repository's files those to fetch: settings, tokenizer, and the weights once (safetensors before .bin,
+    transformers' before open_clip's); with ``code`` its Python files too."""
     if not layout.parts:
-        return _needed(names)
-    kept = [name for name in _needed(names) if not name.endswith(SUFFIXES)]
+        return _needed(names, code)
+    kept = [name for name in _needed(names, code) if not name.endswith(SUFFIXES)]
     kept += [name for name in names if name == layout.config and "/" in name]
     for part in layout.parts:
         inside = [name.removeprefix(f"{part}/") for name in names if name.startswith(f"{part}/")]
-        kept += [f"{part}/{name}" for name in _needed(inside)]
+        kept += [f"{part}/{name}" for name in _needed(inside, code)]
     return kept
 
 
-def _needed(names: Sequence[str]) -> list[str]:
+def _needed(names: Sequence[str], code: bool) -> list[str]:
     """Of a folder's files; what lies in folders of its own is left."""
     top = sorted(name for name in names if "/" not in name)
-    kept = [name for name in top if name.endswith(SMALL) or name.startswith("LICENSE") or name in TRAINED_BESIDE]
+    small = (*SMALL, ".py") if code else SMALL
+    kept = [name for name in top if name.endswith(small) or name.startswith("LICENSE") or name in TRAINED_BESIDE]
     left = [name for name in top if name.endswith(SUFFIXES) and name not in TRAINED_BESIDE]
-    usual = ("pytorch_model", "adapter_model")
+    if "config.json" in top:
+        left = [name for name in left if name not in OPEN_CLIP] or left
+    usual = ("pytorch_model", "adapter_model", "open_clip_pytorch_model")
     for weights in (
         [name for name in left if name.endswith(".safetensors")],
         [name for name in left if name.startswith(usual)],

@@ -14,8 +14,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-SINGLES = ("model.safetensors", "pytorch_model.bin", "merged_model.bin", "model_with_lora.bin")
+OPEN_CLIP = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+SINGLES = (
+    "model.safetensors",
+    "pytorch_model.bin",
+    "merged_model.bin",
+    "model_with_lora.bin",
+    *OPEN_CLIP,
+    "checkpoint.pt",
+)
 ADAPTER_CONFIG = "adapter_config.json"
+OPEN_CLIP_CONFIG = "open_clip_config.json"
 ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
 TRAINED_BESIDE = ("non_lora_trainables.safetensors", "non_lora_trainables.bin")
 """What training saves beside an adapter: parts that were trained in full."""
@@ -113,7 +122,8 @@ def missing_places(place: Path, layout: Layout) -> list[str]:
 
 def why_incomplete(place: Path, layout: Layout = PLAIN) -> str:
     """What keeps a folder from being a whole checkpoint; empty when nothing does."""
-    if not (place / layout.config).is_file() and not (place / ADAPTER_CONFIG).is_file():
+    names = (layout.config, ADAPTER_CONFIG, *((OPEN_CLIP_CONFIG,) if layout == PLAIN else ()))
+    if not any((place / name).is_file() for name in names):
         return f"no {layout.config}"
     try:
         if layout.parts:
@@ -123,6 +133,17 @@ def why_incomplete(place: Path, layout: Layout = PLAIN) -> str:
     except UserError as error:
         return error.message
     return ""
+
+
+def lacks_code(place: Path) -> str:
+    """Whether the settings name code that is not beside them, and what; empty when nothing is missing."""
+    try:
+        named = json.loads((place / "config.json").read_text(encoding="utf-8")).get("auto_map", {})
+    except (OSError, ValueError):
+        return ""
+    modules = {str(name).rpartition("--")[2].partition(".")[0] for name in named.values()}
+    missing = sorted(f"{module}.py" for module in modules if not (place / f"{module}.py").is_file())
+    return f"no {', '.join(missing)}" if missing else ""
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
-from m3dbench.adapters.checkpoints.digest import weights_digest
+from m3dbench.adapters.checkpoints.digest import paths_digest, weights_digest
 from m3dbench.adapters.checkpoints.placement import Placement
 from m3dbench.adapters.checkpoints.selfcheck import SelfCheck, insist
 from m3dbench.errors import UserError
@@ -43,6 +43,13 @@ class Placed:
         """Where the weights lie and compute, and the start-up checks."""
         origin = {"checkpoint": self.checkpoint.origin(), **self.placement.recorded()}
         return {**origin, "self_checks": self.self_checks, **self.told}
+
+
+def settings_digest(checkpoint: Checkpoint) -> str:
+    """SHA-256 of the settings that decide how such a model is fed and decoded: tokenizer, processor, templates."""
+    suffixes = (".json", ".jinja", ".model", ".txt")
+    paths = [path for path in checkpoint.folder.iterdir() if path.suffix in suffixes and path.is_file()]
+    return paths_digest(path for path in paths if not path.name.endswith(".index.json"))
 
 
 def _version(name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,29 @@ FILES = (*TOKENIZER_FILES, "tokenizer_config.json", "special_tokens_map.json", "
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """What transformers makes of the files, without its warning of a model type that it does not know."""
+    """What transformers makes of the files of a local folder, without code from it."""
     from transformers import AutoTokenizer
+
+    with quiet():  # it warns of a model type that it need not know
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """transformers says nothing but errors meanwhile, and draws no bars."""
     from transformers.utils import logging
 
     settings: Any = logging
     verbosity = settings.get_verbosity()
+    drawn = settings.is_progress_bar_enabled()
     settings.set_verbosity_error()
+    settings.disable_progress_bar()
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        yield
     finally:
         settings.set_verbosity(verbosity)
+        if drawn:
+            settings.enable_progress_bar()
 
 
 def find_tokenizer(

@@ -21,13 +21,13 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 class Halving:
-    """Runs work on batches of at most ``limit`` items (0: no limit yet) and halves the limit when memory runs out.
+    """Runs work on batches of at most ``limit`` items (0: no limit) and halves the limit when memory runs out.
 
     The work has to give an item the same result in any batch. ``limit`` is what fitted in the end.
     """
 
-    def __init__(self) -> None:
-        self.limit = 0
+    def __init__(self, limit: int = 0) -> None:
+        self.limit = limit
 
     def run(self, work: Callable[[Sequence[T]], Sequence[R]], items: Sequence[T]) -> list[R]:
         """One result an item, in order. Raises what the work raises; out of memory only for a single item."""

@@ -11,20 +11,18 @@ from typing import Any
 import numpy as np
 
 from m3dbench.adapter import Adapter, Context, Query
-from m3dbench.adapters.openai_api import prompts
-from m3dbench.adapters.openai_api.options import DETAILS, UPSTREAM, UPSTREAM_TOKENS, for_kind, number, slices_of
+from m3dbench.adapters.openai_api.options import DETAILS, number
+from m3dbench.adapters.slices.showing import TASKS, UPSTREAM, UPSTREAM_TOKENS, Showing
 from m3dbench.chat.client import Client, in_order
 from m3dbench.chat.connect import connect
 from m3dbench.chat.cost import Estimate, Ledger, Price
 from m3dbench.chat.endpoint import OPENAI
 from m3dbench.chat.messages import ChatReply, ChatRequest
 from m3dbench.data.prediction import Prediction
-from m3dbench.data.slices import AXES, Slices, indices, pictures, png
+from m3dbench.data.slices import png
 from m3dbench.errors import UserError
-from m3dbench.metrics.box_text import box_from_text
 
 KEPT = {"log": "replies.jsonl", "usage": "usage.jsonl"}
-TASKS = frozenset({"vqa_closed", "vqa_open", "report_generation", "reg", "rec"})
 
 
 class OpenAIChat(Adapter):
@@ -65,11 +63,10 @@ class OpenAIChat(Adapter):
         max_cost: str = "none",
         cache: str = "",
     ) -> None:
-        self._how = slices_of(slices, axis, window, size, montage, flip)
+        self._showing = Showing.of(slices, axis, window, size, montage, flip, instruction)
         if detail not in DETAILS:
             raise UserError(f"there is no detail {detail!r}", field="detail", fix="low, high or auto")
         self._detail = detail
-        self._instruction = instruction
         self._sent: dict[str, Any] = {limit_as: max_tokens}
         heat = None if slices == UPSTREAM and temperature == "0" else number(temperature, "temperature")
         if heat is not None:
@@ -86,11 +83,9 @@ class OpenAIChat(Adapter):
         }
         self._client: Client = connect(**self._connection)
         self.name = f"openai:{model}"  # type: ignore[misc]
-        self.looks = self._how is not None  # type: ignore[misc]
-        if self._how is not None:
-            self.boxes = prompts.convention(self._how)  # type: ignore[misc]
-        else:
-            self.tasks = TASKS - {"rec", "reg"}
+        self.looks = self._showing.how is not None  # type: ignore[misc]
+        self.boxes = self._showing.boxes  # type: ignore[misc]
+        self.tasks = self._showing.tasks
 
     def prepare(self, context: Context) -> None:
         self._answer = context.answer
@@ -127,9 +122,7 @@ class OpenAIChat(Adapter):
         return self._ledger.estimate(requests())
 
     def facts(self) -> Mapping[str, Any]:
-        how = None if self._how is None else repr(self._how)
-        told = {"detail": self._detail, "instruction": self._instruction, "options": self._sent}
-        return {**self._client.facts(), "slices": how, **told}
+        return {**self._client.facts(), **self._showing.facts(), "detail": self._detail, "options": self._sent}
 
     def recorded(self) -> Mapping[str, Any]:
         return {name: value for name, value in self._client.recorded().items() if name in ("base_url", "path")}
@@ -137,21 +130,15 @@ class OpenAIChat(Adapter):
     def spent(self) -> str:
         return self._ledger.told()
 
-    def _slices(self, query: Query) -> Slices | None:
-        return None if self._how is None else for_kind(self._how, query.request.kind)
-
     def _pictures(self, query: Query) -> list[bytes]:
-        return [] if self._how is None else self._made(query.volume(), query)
+        return self._made(query.volume(), query) if self.looks else []
 
     def _made(self, volume: Any, query: Query) -> list[bytes]:
-        how = self._slices(query)
-        return [] if how is None else [png(picture) for picture in pictures(volume, how)]
+        return [png(picture) for picture in self._showing.pictures(volume, query.request.kind)]
 
     def _request(self, query: Query, images: Sequence[bytes]) -> tuple[str, ChatRequest]:
         """The prompt's text, and the request: one user turn, the text before the pictures."""
-        how, grid = self._slices(query), query.grid()
-        shown = indices(grid[AXES.index(how.axis)], how.count, how.rule) if how is not None else []
-        text = prompts.prompt(query.request, self._answer, how, shown, grid, self._instruction)
+        text = self._showing.text(query, self._answer)
         content: list[dict[str, Any]] = [{"type": "text", "text": text}]
         for image in images:
             url = "data:image/png;base64," + base64.b64encode(image).decode()
@@ -164,10 +151,6 @@ class OpenAIChat(Adapter):
 
     def _prediction(self, query: Query, text: str, reply: ChatReply) -> Prediction:
         status = {"ok": "ok", "refused": "refused", "failed": "error"}[reply.status]
-        box = None
-        if self._answer == "box" and self._how is not None and self._how.flip:
-            grid = query.grid()
-            read = box_from_text(reply.text, convention=self.boxes, grid=grid).box
-            box = None if read is None else self.boxes.from_canonical(prompts.flipped(read, self._how), grid)
+        box = self._showing.box(query, reply.text) if self._answer == "box" else None
         said = reply.text if reply.status == "ok" else reply.text or None
         return Prediction(query.id, said, box, status=status, reason=reply.reason, wording=text)  # type: ignore[arg-type]

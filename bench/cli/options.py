@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WITHOUT = {
     "reference_loader_bug": "no such bug is known of it",
-    "trust_remote_code": "no code comes with it",
+    "trust_remote_code": "it never runs code from a checkpoint",
     "download": "it fetches no weights",
 }
 """Why a model may not take a flag, where it is not for want of weights."""

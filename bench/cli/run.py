@@ -80,7 +80,8 @@ def run(
         typer.Option("--reference-loader-bug", help="Load the weights with the known bug of the reference's loader."),
     ] = False,
     trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model (MONAI bundles).")
+        bool,
+        typer.Option("--trust-remote-code", help="Run code that lies beside the weights, if the model needs it."),
     ] = False,
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Queries per batch, if the adapter takes several.")
@@ -129,9 +130,13 @@ def run(
     from m3dbench.runs.predict import PredictOptions
 
     show_warnings()
-    flags = {"device": device, "dtype": dtype, "download": download or None}
-    flags["reference_loader_bug"] = reference_loader_bug or None
-    flags["trust_remote_code"] = trust_remote_code or None
+    flags = {
+        "device": device,
+        "dtype": dtype,
+        "download": download or None,
+        "reference_loader_bug": reference_loader_bug or None,
+        "trust_remote_code": trust_remote_code or None,
+    }
     adapter: Adapter = registry.create("adapters", model, model_options(model, model_option, flags))
     if batch_size is not None:
         adapter.batch_size = batch_size

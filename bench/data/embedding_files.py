@@ -17,7 +17,8 @@ _FIX = "save it with numpy.savez(path, id=ids, image=image, text=text), arrays (
 
 @dataclass(frozen=True)
 class EmbeddingFile:
-    """Embeddings by sample id: ``rows`` holds the row of each id in ``image`` and ``text``, (n, dimensions) floats."""
+    """Embeddings by sample id: ``rows`` holds the row of each id in ``image`` and ``text``, (n, dimensions) floats;
+    ``image`` may be (n, views, dimensions), of which a volume's most similar one counts."""
 
     rows: dict[str, int]
     image: npt.NDArray[Any]
@@ -36,7 +37,8 @@ class EmbeddingFile:
         ids = [str(value) for value in found["id"].ravel()]
         for name in ("image", "text"):
             array = found[name]
-            if array.ndim != 2 or len(array) != len(ids) or array.dtype.kind != "f":
+            dimensions = (2, 3) if name == "image" else (2,)
+            if array.ndim not in dimensions or len(array) != len(ids) or array.dtype.kind != "f":
                 told = f"has shape {array.shape} and dtype {array.dtype} beside {len(ids)} ids"
                 raise DataError(f"the array {told}", file=path, field=name, fix=_FIX)
         rows = {value: row for row, value in enumerate(ids)}

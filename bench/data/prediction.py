@@ -48,7 +48,8 @@ class Prediction:
     box: six numbers in the adapter's declared convention; None when it gives none.
     mask: (D, H, W), bool for a hard mask or float probabilities in 0..1 (thresholded at 0.5); None when it gives none.
     image_embedding, text_embedding: of the volume and of the request's text, 1-D float arrays of one length in one
-    space, compared by cosine; None when it gives none.
+    space, compared by cosine; None when it gives none. A volume may have several, (views, dimensions), such as one a
+    slice: the most similar one counts.
     absent: the model states that the target is not there.
     status: ``error`` and ``refused`` carry a reason; their other fields are kept for reading, never scored.
     wording: the exact prompt, where the adapter words requests itself. prompt_ids: its token ids.
@@ -75,7 +76,7 @@ class Prediction:
 class StoredPrediction:
     """A prediction as the journal keeps it: the box canonical (half-open fractions), arrays in shards.
 
-    mask: of shape (D, H, W). embedding: of shape (2, dimensions), image and text.
+    mask: of shape (D, H, W). embedding: of shape (views + 1, dimensions), the image's, then the text's.
     soft: (sum p, sum p*g) where the model gave probabilities, since masks are stored hard.
     unparsed: a box was asked for and the text holds neither a box nor a statement of absence.
     prompt_ids: runs (token id, how often in a row), since a volume's place in a prompt is hundreds of equal ids.

@@ -12,6 +12,8 @@ from m3dbench.metrics.topk import top
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Vectors = npt.NDArray[np.floating]
+Views = npt.NDArray[np.integer] | None
 
 UPSTREAM_K = (1, 5, 10)
 DECIMALS = 6
@@ -25,29 +27,38 @@ def text_key(text: str) -> str:
 
 
 def places(
-    queries: npt.NDArray[np.floating],
-    gallery: npt.NDArray[np.floating],
+    queries: Vectors,
+    gallery: Vectors,
     groups: npt.NDArray[np.integer],
     *,
+    query_views: Views = None,
+    gallery_views: Views = None,
     block_elements: int = BLOCK_ELEMENTS,
 ) -> list[Place]:
     """The place of every query among the gallery.
 
-    queries, gallery: (n, dimensions), row i of one belongs to row i of the other; groups: (n,), items of equal number
-    are relevant to each other. Similarity is the cosine, in float64 rounded to 1e-6: what two computations of one value
-    may differ by is a tie. The reference's own hits are of the query's own row and of similarities in float32.
+    queries, gallery: (rows, dimensions), item i of one belongs to item i of the other; groups: (n,), items of equal
+    number are relevant to each other. query_views, gallery_views: (n,), how many rows in a row are an item's, None
+    where each has one. The similarity of two items is the largest cosine of their rows, in float64 rounded to 1e-6:
+    what two computations of one value may differ by is a tie. The reference's own hits are of the query's own item and
+    of similarities in float32.
 
-    Memory beyond the arguments does not grow with n: blocks of rows hold at most ``block_elements`` similarities (or
-    one row). ValueError for shapes that do not fit or a row without direction.
+    Memory beyond the arguments does not grow with n: blocks hold at most ``block_elements`` similarities (or those of
+    one query). ValueError for shapes that do not fit or a row without direction.
     """
-    if queries.ndim != 2 or queries.shape != gallery.shape or groups.shape != queries.shape[:1]:
+    asked, stored = _bounds(query_views, len(queries)), _bounds(gallery_views, len(gallery))
+    fit = queries.ndim == gallery.ndim == 2 and queries.shape[1] == gallery.shape[1]
+    if not fit or not len(asked) == len(stored) == len(groups) + 1:
         raise ValueError(f"queries {queries.shape}, gallery {gallery.shape} and groups {groups.shape} do not fit")
-    count = len(queries)
-    rows = max(1, block_elements // max(count, queries.shape[1]))
+    count = len(groups)
+    most = int(np.diff(asked).max(initial=1))
+    rows = max(1, block_elements // (most * max(len(gallery), queries.shape[1])))
     found: list[Place] = []
     for start in range(0, count, rows):
         block = slice(start, min(start + rows, count))
-        similarity = _cosines(_unit(queries[block]), gallery, rows)
+        views = slice(asked[block.start], asked[block.stop])
+        similarity = _cosines(_unit(queries[views]), gallery, max(1, block_elements // queries.shape[1]))
+        similarity = _best(similarity, asked[block.start : block.stop] - asked[block.start], stored[:-1])
         relevant = groups[block, np.newaxis] == groups
         own = [_own_within(row, start + index) for index, row in enumerate(similarity.astype(np.float32))]
         np.round(similarity, DECIMALS, out=similarity)
@@ -58,6 +69,24 @@ def places(
         hits = np.count_nonzero(tie & relevant, axis=1)
         found += map(Place, better.tolist(), tied.tolist(), hits.tolist(), own)
     return found
+
+
+def _bounds(views: Views, rows: int) -> IntArray:
+    """(n + 1,): where each item's rows begin, and where the last one's end."""
+    if views is None:
+        return np.arange(rows + 1)
+    if len(views) and (int(views.min()) < 1 or int(views.sum()) != rows):
+        raise ValueError(f"{len(views)} items of {int(views.sum())} rows do not fit {rows} rows")
+    return np.concatenate([[0], np.cumsum(views)]).astype(np.int64)
+
+
+def _best(similarity: FloatArray, queries: IntArray, gallery: IntArray) -> FloatArray:
+    """(rows, rows) to (items, items): the largest of each item's rows, whose beginnings are given."""
+    if len(gallery) < similarity.shape[1]:
+        similarity = np.maximum.reduceat(similarity, gallery, axis=1)
+    if len(queries) < similarity.shape[0]:
+        similarity = np.maximum.reduceat(similarity, queries, axis=0)
+    return similarity
 
 
 def _unit(rows: npt.NDArray[np.floating]) -> FloatArray:

@@ -41,7 +41,7 @@ numpy.savez_compressed("masks/000001.npz", mask=mask)
 """,
     "embedding": """\
 Instead of lines, one file answers.npz with three arrays: the ids, and the embeddings of volume and text (the text is in
-`description`), each (n, dimensions), float.
+`description`), each (n, dimensions), float. image may be (n, views, dimensions): a volume's most similar view counts.
 
 numpy.savez("answers.npz", id=ids, image=image, text=text)
 """,

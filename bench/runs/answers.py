@@ -100,27 +100,29 @@ def _embedded(answer: Prediction, arrays: Arrays, index: int, common: dict[str, 
     vectors = []
     for name, value in given.items():
         vector = np.asarray(value)
+        several = name == "image" and vector.ndim == 2 and len(vector) > 0
         if value is None:
             reason = reason or f"the adapter gave no {name} embedding"
-        elif vector.ndim != 1 or vector.dtype.kind != "f":
+        elif not (vector.ndim == 1 or several) or vector.dtype.kind != "f":
             told = f"shape {vector.shape} and dtype {vector.dtype}"
-            reason = reason or f"the adapter gave an {name} embedding of {told}; expected 1-D floats"
+            also = " or, of a volume's views, 2-D ones" if name == "image" else ""
+            reason = reason or f"the adapter gave an {name} embedding of {told}; expected 1-D floats{also}"
         else:
             with np.errstate(over="ignore", under="ignore"):
-                vectors.append(vector.astype(np.float32))
+                vectors.append(np.atleast_2d(vector).astype(np.float32))
     reason = reason or _unusable(vectors, arrays.embeddings.dimensions)
     if reason:
         return StoredPrediction(status="error", reason=reason, **common)
-    return StoredPrediction(embedding=arrays.embeddings.add(index, np.stack(vectors)), **common)
+    return StoredPrediction(embedding=arrays.embeddings.add(index, np.concatenate(vectors)), **common)
 
 
 def _unusable(vectors: list[npt.NDArray[np.float32]], dimensions: int | None) -> str:
     """Why these embeddings cannot be compared with each other and with the earlier ones; empty where they can."""
-    sizes = [vector.size for vector in vectors]
+    sizes = [vector.shape[1] for vector in vectors]
     if len(set(sizes)) > 1:
         return f"the adapter gave an image embedding of {sizes[0]} numbers and a text embedding of {sizes[1]}"
     if dimensions is not None and sizes[0] != dimensions:
         return f"the adapter gave embeddings of {sizes[0]} numbers, and of {dimensions} before"
-    if not all(np.isfinite(vector).all() and vector.any() for vector in vectors):
+    if not all(np.isfinite(vector).all() and vector.any(axis=1).all() for vector in vectors):
         return "the adapter gave an embedding that is zero or not finite"
     return ""

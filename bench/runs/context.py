@@ -58,4 +58,5 @@ def context_of(
         return revealed[sample_id]
 
     revealing = known if adapter.reads_reference else None
-    return Context(task.name, task.answer, settings.seed, train, revealing, settings.words.requests)
+    altered = seen is not files
+    return Context(task.name, task.answer, settings.seed, train, revealing, settings.words.requests, altered=altered)

@@ -1,4 +1,5 @@
-"""Predicted embeddings in shards: ``<index>.npy``, little-endian float32 (2, dimensions), image first, then text."""
+"""Predicted embeddings in shards: ``<index>.npy``, little-endian float32 (views + 1, dimensions): those of the image,
+one or several, then the text's."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ class EmbeddingShards(shards.Shards):
         self.dimensions = records[0].shape[1] if records else None
 
     def add(self, index: int, embedding: npt.NDArray[np.float32]) -> ArrayRecord:
-        """Store the embeddings (2, dimensions) of the manifest's index-th sample."""
+        """Store the embeddings (views + 1, dimensions) of the manifest's index-th sample."""
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(embedding, dtype="<f4"), allow_pickle=False)
         self.dimensions = embedding.shape[1]
@@ -34,7 +35,10 @@ class EmbeddingShards(shards.Shards):
 
 
 def read_embedding(folder: Path, record: ArrayRecord) -> npt.NDArray[np.float32]:
-    """The embeddings (2, dimensions). Raises DataError when their bytes are missing or not those that were written."""
+    """The embeddings (views + 1, dimensions), the text's last.
+
+    Raises DataError when their bytes are missing or not those that were written.
+    """
     content = shards.read(folder, record)
     try:
         return np.asarray(np.load(io.BytesIO(content), allow_pickle=False), dtype=np.float32)

@@ -20,7 +20,8 @@ from m3dbench.runs.embeddings import read_embedding
 class Gallery:
     """Pairs of a whole test set, made when the first is asked for.
 
-    A sample without a usable embedding is in nobody's ranking; where its stored embedding cannot be read, its own pair
+    A volume with several vectors counts with the one most similar to the text. A sample without a usable embedding is
+    in nobody's ranking; where its stored embedding cannot be read, its own pair
     is the DataError. All embeddings are in memory for as long as the ranking takes.
     """
 
@@ -58,11 +59,15 @@ class Gallery:
         sizes = Counter(group_of.values())
         ranked: dict[str, tuple[Place, Place]] = {}
         if embeddings:
-            stacked = np.stack(list(embeddings.values()))
-            numbers = np.asarray([group_of[sample_id] for sample_id in embeddings])
-            image_to_text = places(stacked[:, 0], stacked[:, 1], numbers)
-            text_to_image = places(stacked[:, 1], stacked[:, 0], numbers)
-            ranked = dict(zip(embeddings, zip(image_to_text, text_to_image, strict=True), strict=True))
+            ids = list(embeddings)
+            numbers = np.asarray([group_of[sample_id] for sample_id in ids])
+            views = np.asarray([len(embedding) - 1 for embedding in embeddings.values()])
+            images = np.concatenate([embedding[:-1] for embedding in embeddings.values()])
+            texts = np.stack([embedding[-1] for embedding in embeddings.values()])
+            embeddings.clear()  # copied
+            image_to_text = places(images, texts, numbers, query_views=views)
+            text_to_image = places(texts, images, numbers, gallery_views=views)
+            ranked = dict(zip(ids, zip(image_to_text, text_to_image, strict=True), strict=True))
         for sample_id, group in group_of.items():
             image, text = ranked.get(sample_id, (None, None))
             pairs.setdefault(sample_id, RetrievalPair(image, text, pool=len(group_of), matches=sizes[group]))

@@ -74,7 +74,7 @@ class Run:
         return None if record is None else read_mask(self._folder(task).masks, record)
 
     def embedding(self, task: str, sample_id: str) -> npt.NDArray[np.float32] | None:
-        """The embeddings (2, dimensions) of a sample's image and text, None where the model gave none.
+        """The embeddings (views + 1, dimensions) of a sample's image and, last, its text; None where there are none.
 
         Raises UserError on unknown ids.
         """

@@ -135,6 +135,7 @@ def query_of(sample: Sample, files: DataFiles) -> Query:
         volume=lambda: files.volume(sample.volume),
         grid=lambda: files.grid(sample.volume) or DEFAULT_GRID,
         geometry=lambda: files.geometry(sample.volume),
+        path=sample.volume.path if sample.volume is not None else "",
     )
 
 

@@ -172,6 +172,49 @@ def test_a_folder_of_parts_is_downloaded_and_a_missing_tokenizer_told(tmp_path: 
     assert "owner/model holds no tokenizer" in done.stderr
 
 
+def test_code_is_fetched_where_it_is_asked_for_and_weights_of_one_library() -> None:
+    assert "modeling_toy.py" in needed(list(FILES), code=True)
+    both = ["config.json", "model.safetensors", "open_clip_config.json", "open_clip_model.safetensors", "merges.txt"]
+    assert set(needed(both)) == set(both) - {"open_clip_model.safetensors"}
+    alone = ["open_clip_config.json", "open_clip_pytorch_model.bin", "chat_template.jinja"]
+    assert set(needed(alone)) == set(alone)
+
+
+def test_a_snapshot_without_the_code_it_needs_is_not_complete(cache: Path) -> None:
+    snapshot = cached(cache, list(FILES))
+    (snapshot / "config.json").write_text('{"auto_map": {"AutoModel": "modeling_toy.Toy", "AutoConfig": "other.Toy"}}')
+    assert locate(SOURCE) == snapshot
+    with pytest.raises(UserError, match=r"not complete: no other.py"):
+        locate(SOURCE, code=True)
+
+
+def test_some_files_of_a_data_set_repository(cache: Path) -> None:
+    source = WeightSource(ID, "main", 1.2, "none", "much", "", files=("checkpoint.pt",), kind="dataset", option="state")
+    with pytest.raises(UserError) as caught:
+        locate(source)
+    assert f"/datasets/{ID}" in str(caught.value)
+    assert "-o state=FOLDER" in str(caught.value)
+    snapshot = cache / "datasets--owner--model" / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (snapshot / "checkpoint.pt").touch()
+    assert locate(source, revision=COMMIT) == snapshot
+    assert Checkpoint(snapshot).origin()["hub_id"] == ID
+
+
+@pytest.mark.enable_socket
+def test_of_a_data_set_repository_only_those_files_are_fetched(tmp_path: Path) -> None:
+    files = {"checkpoint.pt": b"state" * 100, "images.zip": b"pictures", "README.md": b"words"}
+    script = FETCH.replace(
+        '"none", "much", ""', '"none", "much", "", files=("checkpoint.pt", "absent"), kind="dataset"'
+    )
+    with Hub(ID, files) as hub:
+        own = {**os.environ, **hub.environment, "HF_HOME": str(tmp_path / "hf")}
+        call = [sys.executable, "-c", script, "main"]
+        done = subprocess.run(call, env=own, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in Path(done.stdout.strip()).iterdir()] == ["checkpoint.pt"]
+
+
 Fetch = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from m3dbench.adapter import Context, Query
 from m3dbench.adapters.openai_api import OpenAIChat
-from m3dbench.adapters.openai_api.adapter import TASKS
+from m3dbench.adapters.slices.showing import TASKS
 from m3dbench.cli.run import choose_tasks
 from m3dbench.data.sample import Request
 from m3dbench.errors import UserError

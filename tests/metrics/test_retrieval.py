@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from m3dbench.metrics.core import Metric
 from m3dbench.metrics.pairs import Place, RetrievalPair
-from m3dbench.metrics.ranking import UPSTREAM_K, places, text_key
+from m3dbench.metrics.ranking import DECIMALS, UPSTREAM_K, places, text_key
 from m3dbench.metrics.retrieval import (
     expected_recall,
     expected_reciprocal_rank,
@@ -77,6 +77,29 @@ def test_blocks_give_what_one_block_gives(count: int, block: int, seed: int) -> 
     gallery = rng.standard_normal((count, 5)).astype(np.float32)[texts]
     queries = rng.standard_normal((count, 5)).astype(np.float32)
     assert places(queries, gallery, texts, block_elements=block) == places(queries, gallery, texts)
+
+
+@given(st.integers(1, 12), st.integers(1, 400), st.integers(0, 2**32 - 1))
+def test_the_most_similar_view_counts_in_both_directions(count: int, block: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups, views = rng.integers(0, count, count), rng.integers(1, 5, count)
+    images, texts = rng.standard_normal((int(views.sum()), 3)), rng.standard_normal((count, 3))
+    unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (images, texts)]
+    best = np.stack([part.max(axis=0) for part in np.split(unit[0] @ unit[1].T, np.cumsum(views)[:-1])])
+    i2t = places(images, texts, groups, query_views=views, block_elements=block)
+    t2i = places(texts, images, groups, gallery_views=views, block_elements=block)
+    for matrix, found in ((best, i2t), (best.T, t2i)):
+        for query, place in enumerate(found):
+            row = np.round(matrix[query], DECIMALS)
+            hits = groups == groups[query]
+            assert place.better == (row > row[hits].max()).sum()
+            assert (1 in place.own_within) == (matrix[query].argmax() == query)
+
+
+@pytest.mark.parametrize("views", [[2, 2], [3, 0], [1, 1, 1]])
+def test_views_that_do_not_fit_are_refused(views: list[int]) -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        places(np.ones((3, 3)), np.ones((2, 3)), np.arange(2), query_views=np.asarray(views))
 
 
 def test_values_closer_than_the_rounding_tie_and_length_does_not_matter() -> None:

@@ -128,7 +128,10 @@ def test_a_failed_sample_is_worst_as_a_query_and_in_nobody_s_way(phantom: Path, 
         ({"text_embedding": np.full(64, np.inf)}, "zero or not finite"),
         ({"text_embedding": np.ones(5)}, "64 numbers and a text embedding of 5"),
         ({"image_embedding": np.ones(5), "text_embedding": np.ones(5)}, "of 64 before"),
-        ({"image_embedding": np.ones((1, 64))}, "expected 1-D floats"),
+        ({"image_embedding": np.ones((1, 1, 64))}, "expected 1-D floats or"),
+        ({"image_embedding": np.ones((0, 64))}, "expected 1-D floats or"),
+        ({"image_embedding": np.eye(2, 64)[[0, 0, 1]] - np.eye(64)[0]}, "zero or not finite"),
+        ({"text_embedding": np.ones((1, 64))}, "text embedding of shape (1, 64)"),
     ],
 )
 def test_an_unusable_embedding_is_an_error_of_its_sample(
@@ -137,6 +140,16 @@ def test_an_unusable_embedding_is_an_error_of_its_sample(
     _, rows = scripted(phantom, tmp_path / "r", {2: answer})
     assert [row["status"] for row in rows].count("error") == 1
     assert reason in rows[2]["reason"]
+
+
+def test_a_volume_counts_with_its_most_similar_view(phantom: Path, tmp_path: Path) -> None:
+    own = np.eye(64)
+    views = {number: {"image_embedding": np.stack([-own[63], own[number], own[62]])} for number in (0, 1, 2)}
+    plain, _ = scripted(phantom, tmp_path / "plain", {})
+    several, rows = scripted(phantom, tmp_path / "several", views)
+    assert [row["embedding"]["shape"][0] for row in rows[:4]] == [4, 4, 4, 2]
+    for name in ("recall@1_i2t", "recall@1_t2i", "mrr_i2t"):
+        assert several.metric(name).micro.value == plain.metric(name).micro.value == 1.0  # type: ignore[union-attr]
 
 
 def test_a_changed_embedding_is_unscored(phantom: Path, tmp_path: Path) -> None:

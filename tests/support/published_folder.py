@@ -127,3 +127,20 @@ def _save(tensors: dict[str, Tensor], path: Path) -> None:
         save_file(tensors, path, metadata={"format": "pt"})
     else:
         torch.save(tensors, path)
+
+
+def write_pmc_clip(source: Path, target: Path) -> Path:
+    """PMC-CLIP as published: a training state whose tensors, the unused ones too, carry ``module.``; the settings and
+    the tokenizer beside it. float32."""
+    target.mkdir(parents=True)
+    for path in source.iterdir():
+        if path.suffix in (".json", ".txt") and path.name not in NOT_COPIED:
+            shutil.copyfile(path, target / path.name)
+    unused = json.loads((source / "unused.json").read_text())
+    tensors = {name: torch.zeros(1).expand(shape) if shape else torch.tensor(1) for name, shape in unused.items()}
+    tensors |= parity_tensors(source)
+    state = {f"module.{name}": value for name, value in tensors.items()}
+    torch.save(
+        {"epoch": 30, "state_dict": state, "optimizer": {"state": {}, "param_groups": []}}, target / "checkpoint.pt"
+    )
+    return target

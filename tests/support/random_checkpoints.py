@@ -217,6 +217,17 @@ def make_med_2e3(folder: Path, seed: int = 0, **fields: Any) -> Path:
 def make_clip(folder: Path, seed: int = 0) -> Path:
     """A folder as M3D-CLIP's."""
     folder.mkdir(parents=True)
+    tokenizer = bert_tokenizer()
+    tokenizer.save_pretrained(folder)
+    content = {**CLIP, "text_config": {**CLIP["text_config"], "vocab_size": len(tokenizer)}}
+    (folder / "config.json").write_text(json.dumps(content))
+    torch.manual_seed(seed)
+    _save(folder, M3DClip(content).state_dict())
+    return folder
+
+
+def bert_tokenizer() -> PreTrainedTokenizerFast:
+    """WordPiece over few words, with BERT's special tokens."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     vocabulary = {word: place for place, word in enumerate([*special, *WORDS])}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
@@ -225,12 +236,7 @@ def make_clip(folder: Path, seed: int = 0) -> Path:
     ends = [("[CLS]", 2), ("[SEP]", 3)]
     tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=ends)
     names = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
-    content = {**CLIP, "text_config": {**CLIP["text_config"], "vocab_size": len(vocabulary)}}
-    (folder / "config.json").write_text(json.dumps(content))
-    torch.manual_seed(seed)
-    _save(folder, M3DClip(content).state_dict())
-    return folder
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
 
 
 def make_segvol(folder: Path, seed: int = 0) -> Path:
