@@ -27,8 +27,10 @@ def excerpt(text: str) -> str:
 
 
 def asked_of(sample: Sample) -> str:
-    """What a sample is about, in a few words."""
+    """What a sample is about, in a few words; empty where all of a task ask the same."""
     request = sample.request
+    if request.kind in ("report", "match"):
+        return ""
     return excerpt(request.target or request.question or request.description or request.wording)
 
 

@@ -1,0 +1,2 @@
+"use strict";
+window.m3d.nii = { create: () => Promise.reject(new Error("not yet")) };
