@@ -68,14 +68,7 @@ def page_errors(page: Page) -> list[str]:
 
 
 def screenshot(page: Page, path: Path, *, full: bool = False) -> Path:
-    """The page as a PNG, made of at most 256 colours where Pillow is there, to stay small in a repository."""
+    """The page as a PNG; ``full``: all of it, not only what the window shows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=path, full_page=full, animations="disabled")
-    try:
-        from PIL import Image
-    except ImportError:
-        return path
-    with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    small.save(path, optimize=True)
     return path

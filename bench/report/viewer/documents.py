@@ -62,7 +62,7 @@ class Viewer:
             return self._list(place, number) if kind == "list" else self._samples(place, number)
 
     def nifti(self, key: str) -> bytes:
-        """A volume or a mask as NIfTI, under the key of its document. Raises KeyError, and DataError when unreadable."""
+        """A volume or a mask as NIfTI, under the key of its document. Raises KeyError and, unreadable, DataError."""
         with self._lock:
             if found := _VOLUME.fullmatch(key):
                 files, volume = self._volumes[self._known(int(found[1]), len(self._volumes))]
@@ -77,7 +77,7 @@ class Viewer:
             space = space_of(task.files, sample.volume, grid)
             return nifti(same_grid(mask, space.grid, sample.id), space)
 
-    def keys(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[str]:
         """Every key, for writing all documents; the volumes last, once each."""
         yield "overview"
         for place in range(len(self.tasks)):

@@ -59,10 +59,10 @@ class _Handler(BaseHTTPRequestHandler):
         "Cross-Origin-Opener-Policy": "same-origin",
     }
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         self._answer(with_body=True)
 
-    def do_HEAD(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
@@ -77,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
                 with_body,
             )
             return
-        _, word, *rest = urlsplit(self.path).path.split("/", 2) + [""]
+        _, word, *rest = [*urlsplit(self.path).path.split("/", 2), ""]
         if not secrets.compare_digest(word.encode(), self.server.word.encode()):
             self._send(
                 HTTPStatus.NOT_FOUND, b"give the whole address that m3dbench view printed", "text/plain", with_body

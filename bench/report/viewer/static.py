@@ -39,7 +39,7 @@ def write_pages(viewer: Viewer, out: Path, title: str, advance: Callable[[int], 
     for name in (*SCRIPTS, STYLE):
         (out / "assets" / name).write_bytes(asset(name))
     files, size, unreadable = len(SCRIPTS) + 2, 0, 0
-    for key in viewer.keys():
+    for key in viewer:
         document = viewer.document(key)
         unreadable += key.startswith("volume/") and "error" in document
         content = f"m3d.put({json.dumps(key)}, {json.dumps(document, separators=(',', ':'))});\n".encode()

@@ -184,5 +184,5 @@
     return ["top", "bottom", "left", "right"].map((side, place) => make("span", { className: "letter " + side, ariaHidden: "true" }, ends[place]));
   }
 
-  window.m3d.stack = { create, colour, rectangle };
+  window.m3d.stack = { create, colour, places, outline, rectangle, crosshair };
 })();

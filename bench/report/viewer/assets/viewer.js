@@ -54,14 +54,18 @@
     await start(stage);
   }
 
+  // The last start counts: views come up slowly, and a click or a further sample may overtake them.
+  let starts = 0;
   async function start(stage) {
     if (view) view.close();
     const mine = state;
+    const number = ++starts;
+    const still = () => number === starts && state === mine;
     const wanted = kept.engine || (webgl() ? "niivue" : "slices");
     view = null;
     if (wanted === "niivue" && webgl() && mine.scene.voxels) {
-      const made = await window.m3d.nii.create(stage, mine).catch((error) => { console.warn("NiiVue: " + error.message); return null; });
-      if (state !== mine) { if (made) made.close(); return; }
+      const made = await window.m3d.nii.create(stage, mine, still).catch((error) => { console.warn("NiiVue: " + error.message); return null; });
+      if (!still()) { if (made) made.close(); return; }
       view = made;
     }
     view = view || window.m3d.stack.create(stage, mine, mine.runs);
