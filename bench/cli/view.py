@@ -68,12 +68,12 @@ def serve(viewer: Viewer, title: str, port: int, browser: bool) -> None:
 
     page(title, "served")
     with ViewServer(viewer, title, port) as server:
-        console.print(server.url, **PLAIN)
-        console.file.flush()
-        err.print(f"Serving {title} to this machine alone; Ctrl-C stops.", style="dim", **PLAIN)
-        if browser and sys.stdout.isatty():
-            webbrowser.open(server.url)
         try:
+            console.print(server.url, **PLAIN)
+            console.file.flush()
+            err.print(f"Serving {title} to this machine alone; Ctrl-C stops.", style="dim", **PLAIN)
+            if browser and sys.stdout.isatty():
+                webbrowser.open(server.url)
             server.serve_forever()
         except KeyboardInterrupt:
             err.print("\nStopped.", style="dim", **PLAIN)

@@ -11,13 +11,14 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
+
 from m3dbench.data.sample import Sample
 from m3dbench.errors import DataError, UserError
 from m3dbench.report.viewer.documents import Viewer
 from m3dbench.report.viewer.windows import windows_of
 from m3dbench.runs import jsonl
 from m3dbench.runs.load import load_run
-from PIL import Image
 
 
 def unpacked(document: dict) -> np.ndarray:  # type: ignore[type-arg]
@@ -107,7 +108,17 @@ def test_a_second_run_stands_beside_the_first(run_a: Path, run_b: Path) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["3/list/0", "0/list/1", "0/samples/99", "volume/99", "2/mask/0/0", "1/mask/0/1", "../run", "0/list/-1", "run.json"],
+    [
+        "3/list/0",
+        "0/list/1",
+        "0/samples/99",
+        "volume/99",
+        "2/mask/0/0",
+        "1/mask/0/1",
+        "../run",
+        "0/list/-1",
+        "run.json",
+    ],
 )
 def test_other_keys_lead_nowhere(run_a: Path, key: str) -> None:
     with pytest.raises(KeyError):

@@ -11,6 +11,7 @@
   let current = -1;
   let turn = 0;
   let loaded = 0;
+  let following = false; // the page of the sample that is open is shown, until someone turns pages or filters
 
   const at = (position) => {
     const piece = pieces[Math.floor(position / window.m3d.overview.piece)];
@@ -80,7 +81,8 @@
       for (let row = 0; row < piece.ids.length; row++) if (passes(piece.start + row, wanted)) passed.push(piece.start + row);
     }
     if (wanted.order) order(wanted);
-    if (!keepPage) page = 0;
+    if (!keepPage) [page, following] = [0, false];
+    turnTo();
     const narrowed = wanted.search || wanted.wrong || wanted.errored || wanted.protocol || wanted.stratum
       || wanted.low !== null || wanted.high !== null || wanted.versus;
     $("clear").hidden = !(narrowed || wanted.order);
@@ -88,6 +90,11 @@
     const more = loaded < pieces.length ? " (reading…)" : "";
     $("shown").textContent = told + task.count.toLocaleString("en") + " samples" + more;
     draw();
+  }
+
+  function turnTo() {
+    const place = following ? passed.indexOf(current) : -1;
+    if (place >= 0) page = Math.floor(place / ROWS);
   }
 
   function order(wanted) {
@@ -191,8 +198,8 @@
 
   function mark(position, follow) {
     current = position;
-    const place = passed.indexOf(position);
-    if (follow && place >= 0) page = Math.floor(place / ROWS);
+    following = following || follow;
+    turnTo();
     draw();
     const link = $("rows").querySelector('[aria-current="true"]');
     if (link && follow) link.scrollIntoView({ block: "nearest" });
@@ -204,10 +211,10 @@
     clearTimeout(soon);
     soon = setTimeout(() => { strata(); filter(); }, 80);
   });
-  $("filters").addEventListener("reset", () => setTimeout(() => { strata(); filter(); }));
+  $("clear").addEventListener("click", () => setTimeout(() => { strata(); filter(); }));
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   for (const [id, step] of [["page-back", -1], ["page-on", 1]]) {
-    $(id).addEventListener("click", () => { page += step; draw(); $("rows").scrollTop = 0; });
+    $(id).addEventListener("click", () => { following = false; page += step; draw(); $("rows").scrollTop = 0; });
   }
   options($("versus"), [["differ", "values differ"], ["fixed", "A wrong, B not"], ["broken", "B wrong, A not"]], "all");
 

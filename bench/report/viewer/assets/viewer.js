@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const { make } = window.m3d;
-  const kept = { engine: null, window: null, active: 0, hidden: new Set() };
+  const kept = { engine: window.m3d.served ? sessionStorage.getItem("m3d.view") : null, window: null, active: 0, hidden: new Set() };
   let view = null;
   let state = null;
 
@@ -140,6 +140,7 @@
     return make("span", { role: "group", ariaLabel: "View" }, ["niivue", "slices"].map((engine) => make("button", { type: "button", "aria-pressed": String(engine === now), "data-engine": engine,
       onclick: async (event) => {
         kept.engine = engine;
+        sessionStorage.setItem("m3d.view", engine);
         for (const one of event.target.parentNode.children) one.setAttribute("aria-pressed", String(one === event.target));
         await start(stage);
       } }, engine === "niivue" ? "NiiVue" : "Slices")));
