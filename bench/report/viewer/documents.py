@@ -94,7 +94,8 @@ class Viewer:
         return len(self._ids(place))
 
     def _ids(self, place: int) -> Sequence[str]:
-        return self.runs[0].task(self.tasks[place]).ids[: self._limit]
+        ids = self.runs[0].task(self.tasks[place]).ids
+        return ids if self._limit is None else ids[: self._limit]
 
     def _parsed(self, key: str) -> tuple[int, str, int, str]:
         found = _KEY.fullmatch(key)

@@ -7,6 +7,8 @@ from typing import Any, BinaryIO
 
 from m3dbench.runs import jsonl
 
+_AFTER_ID = b',"scoring":'
+
 
 class ScoreRows:
     """The rows of one sample lie together in the file, one a scoring and metric."""
@@ -18,16 +20,22 @@ class ScoreRows:
         if not path.is_file():
             return
         with path.open("rb") as stream:
-            offset = 0
+            offset = start = rows = 0
+            beginning, sample_id = b"\n", ""
             for number, raw in enumerate(stream, 1):
-                if raw.endswith(b"\n"):
-                    sample_id = str(jsonl.parse(raw, path, number)["id"])
-                    start, rows = self._places.get(sample_id, (offset, 0))
-                    self._places[sample_id] = start, rows + 1
+                if not raw.endswith(b"\n"):
+                    break
+                # Rows begin with their id, so that of the many of a sample one has to be parsed.
+                if not raw.startswith(beginning):
+                    head, found, _ = raw.partition(_AFTER_ID)
+                    beginning = head + found if found else b"\n"
+                    told = str(jsonl.parse(raw, path, number)["id"])
+                    if told != sample_id:
+                        self._places.setdefault(sample_id, (start, rows))
+                        start, rows, sample_id = offset, 0, told
+                rows += 1
                 offset += len(raw)
-
-    def __len__(self) -> int:
-        return len(self._places)
+            self._places.setdefault(sample_id, (start, rows))
 
     def get(self, sample_id: str) -> list[dict[str, Any]]:
         """The rows of a sample, none where it was not scored."""
