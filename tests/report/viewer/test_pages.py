@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from browser import PHONE, open_page, page_errors
+from PIL import Image
 
 from m3dbench.report.viewer.documents import Viewer
 from m3dbench.report.viewer.server import ViewServer
@@ -170,9 +173,7 @@ def test_a_judges_reasons_are_shown(tab: Page, written: str) -> None:
 
 
 def test_an_answer_full_of_markup_does_nothing(tab: Page, written: str, served: str) -> None:
-    tab.goto(served + "assets/viewer.css")
-    tab.evaluate("sessionStorage.setItem('m3d.view', 'slices')")
-    for url, samples in ((written, (0, 1, 2)), (served, (0,))):
+    for url, samples in ((written, (0, 1, 2)), (served + "?view=slices", (0,))):
         for sample in samples:
             look(tab, url, VQA, sample)
             assert tab.evaluate("window.owned") is None
@@ -249,20 +250,34 @@ def test_without_its_data_a_run_still_shows_texts_and_scores(tab: Page, long_pag
     assert "bleu1" in tab.inner_text("table")
 
 
+def drawn_extent(content: bytes) -> tuple[Any, Any]:
+    """Bounds (top, left, bottom, right) of the answer's mask as NiiVue fills it, and as its outline is drawn over it."""
+    red, green, blue = np.moveaxis(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int), -1, 0)
+    outline = (abs(red - 0xFF) < 12) & (abs(green - 0x5C) < 12) & (abs(blue - 0x8A) < 12)
+    filled = (red > green + 25) & (blue > green + 4) & (red < 0xF0)
+    bounds = [[*np.argwhere(part).min(0), *np.argwhere(part).max(0)] for part in (filled, outline)]
+    return bounds[0], bounds[1]
+
+
 def test_served_volumes_are_shown_with_niivue(tab: Page, served: str) -> None:
     if not tab.evaluate("Boolean(document.createElement('canvas').getContext('webgl2'))"):
         pytest.skip("this Chromium has no WebGL2")
-    tab.goto(served + "assets/viewer.css")
-    tab.evaluate("sessionStorage.clear()")
-    look(tab, served, REC, 0)
+    look(tab, served + "?view=niivue", SEG, 0)
     assert tab.get_attribute(".view", "data-engine") == "niivue"
     where = tab.inner_text(".where")
-    lit = """() => {
-      const canvas = document.querySelector(".nii canvas.boxes");
-      const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-      return data.some((level, at) => at % 4 === 3 && level > 200);
-    }"""
-    assert tab.evaluate(lit)
+    tab.evaluate("""() => {
+      const state = m3d.viewer.state();
+      const [, height, width] = state.scene.grid;
+      const places = [...state.scene.masks[0].voxels.keys()].filter((at) => state.scene.masks[0].voxels[at]);
+      const middle = places[Math.floor(places.length / 2)];
+      [Math.floor(middle / (height * width)), Math.floor(middle / width) % height, middle % width].forEach((cut, axis) => state.move(axis, cut));
+    }""")
+    for _ in range(10):
+        pixels_drawn(tab)
+    assert tab.inner_text(".where") != where
+    where = tab.inner_text(".where")
+    fill, outline = drawn_extent(tab.locator(".nii").screenshot())
+    np.testing.assert_allclose(fill, outline, atol=6)
     tab.keyboard.press("ArrowDown")
     pixels_drawn(tab)
     assert tab.inner_text(".where") != where

@@ -141,11 +141,17 @@
     const captions = make("p", { className: "keys where", role: "status" });
     stage.append(captions);
     const redraw = () => panes.forEach((one) => draw(one, state));
-    const overlay = () => requestAnimationFrame(() => panes.forEach((one) => boxes(one, state)));
-    const observer = new ResizeObserver(redraw);
-    panes.forEach(({ host, canvas }) => {
-      observer.observe(host);
-      for (const event of ["pointermove", "pointerup", "wheel", "touchmove"]) canvas.addEventListener(event, overlay, { passive: true });
+    // NiiVue redraws by itself (resized, zoomed, panned) and tells nobody: what is drawn over it follows its tiles.
+    let following = requestAnimationFrame(function follow() {
+      for (const one of panes) {
+        const { nv, canvas } = one;
+        const tiles = JSON.stringify([canvas.width, canvas.height, [...nv.scene.pan2Dxyzmm], nv.screenSlices.map((tile) => tile.leftTopWidthHeight)]);
+        if (tiles !== one.tiles) {
+          one.tiles = tiles;
+          boxes(one, state);
+        }
+      }
+      following = requestAnimationFrame(follow);
     });
     return {
       engine: "niivue",
@@ -157,10 +163,9 @@
         }).join("   ");
       },
       close() {
-        observer.disconnect();
-        panes.forEach(({ nv, host, canvas }) => {
+        cancelAnimationFrame(following);
+        panes.forEach(({ nv, host }) => {
           nv.onLocationChange = () => {};
-          for (const event of ["pointermove", "pointerup", "wheel", "touchmove"]) canvas.removeEventListener(event, overlay);
           host.remove();
         });
       },

@@ -62,8 +62,8 @@
     const { request } = sample;
     const wordings = sample.runs.map((run) => run && run.wording).filter(Boolean);
     const content = [text(request.wording || request.question || "–")];
-    if (request.question && request.question !== request.wording) content.push(label("Question"), text(request.question));
-    if (request.description && request.description !== request.wording) content.push(label("Description"), text(request.description));
+    if (request.question && !(request.wording || "").includes(request.question)) content.push(label("Question"), text(request.question));
+    if (request.description && !(request.wording || "").includes(request.description)) content.push(label("Description"), text(request.description));
     if (request.choices) content.push(label("Choices"), make("ul", {}, Object.entries(request.choices).map(([letter, choice]) => make("li", {}, letter + ". " + choice))));
     if (request.box) content.push(label("Box"), make("p", {}, dot("asked"), " " + boxed(request.box)));
     if (request.target) content.push(label("Target"), text(request.target));

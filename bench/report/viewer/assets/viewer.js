@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const { make } = window.m3d;
-  const kept = { engine: window.m3d.served ? sessionStorage.getItem("m3d.view") : null, window: null, active: 0, hidden: new Set() };
+  const kept = { engine: window.m3d.served ? new URLSearchParams(location.search).get("view") || sessionStorage.getItem("m3d.view") : null, window: null, active: 0, hidden: new Set() };
   let view = null;
   let state = null;
 
@@ -34,7 +34,10 @@
       host.replaceChildren(make("h2", {}, "Volume"), ...problems, ...none);
       return;
     }
-    const runs = sample.runs.map((run, index) => ({ who: String(index), name: nameOf(index), there: run })).filter((run) => run.there);
+    const all = sample.runs.map((run, index) => ({ who: String(index), name: nameOf(index), there: run })).filter((run) => run.there);
+    // Side by side only where the answers are something to see.
+    const seen = all.some((run) => scene.masks[run.who] || scene.boxes[run.who]);
+    const runs = seen || all.length < 2 ? all : [{ ...all[0], name: "volume" }];
     const shown = {};
     for (const who of ["reference", "asked", "0", "1"]) shown[who] = { mask: !kept.hidden.has(who + "mask"), box: !kept.hidden.has(who + "box") };
     state = { scene, shown, runs, window: windowOf(scene), active: kept.active, position, task,
@@ -115,7 +118,7 @@
       [black.value, white.value] = [state.window.low, state.window.high];
       redraw();
     });
-    return make("span", { className: "tools window" }, make("label", {}, "Window ", select), make("label", {}, "black ", black), make("label", {}, "white ", white));
+    return make("span", { className: "window" }, make("label", {}, "Window ", select), make("label", {}, "black ", black), make("label", {}, "white ", white));
   }
 
   function overlays(scene, shown, runs, dot) {
@@ -131,6 +134,7 @@
       if (scene.masks[who] && scene.masks[who].voxels) toggle(who, "mask", name);
       if (scene.boxes[who]) toggle(who, "box", name);
     }
+    if (!boxes.length) return "";
     return make("span", { className: "overlays", role: "group", ariaLabel: "Overlays" }, boxes);
   }
 
