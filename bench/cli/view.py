@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def view(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that `run` or `score` wrote.")],
     other: Annotated[
-        Path | None, typer.Argument(metavar="[OTHER]", help="A second run, shown side by side with the first.")
+        Path | None, typer.Argument(metavar="OTHER", help="A second run, shown side by side with the first.")
     ] = None,
     static: Annotated[
         Path | None, typer.Option("--static", metavar="DIR", help="Write pages into this folder instead of serving.")
