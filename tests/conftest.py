@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers and their subprocesses 
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "support"))
+pytest_plugins = ["browser"]
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from m3dbench.cli import compare, data, diff, export, gate, judge, listing, power, published, run, score
+from m3dbench.cli import compare, data, diff, export, gate, judge, listing, power, published, run, score, view
 from m3dbench.errors import ExitCode, UserError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("run")(run.run)
 app.command("score")(score.score)
 app.command("diff")(diff.diff)
 app.command("compare")(compare.compare)
+app.command("view")(view.view)
 app.command("power")(power.power)
 app.command("published")(published.published)
 app.command("list")(listing.listing)

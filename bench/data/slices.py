@@ -23,7 +23,8 @@ Picture = npt.NDArray[np.uint8]
 Rule = Literal["middle", "ends", "upstream"]
 _BACKGROUND = 0.1
 _PERCENTILES = (5.0, 99.5)
-_GAP = 4
+GAP = 4
+"""Pixels between the parts of a montage."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,9 @@ def montage(parts: Sequence[Picture], columns: int) -> Picture:
     height, width = parts[0].shape
     columns = min(columns, len(parts))
     rows = math.ceil(len(parts) / columns)
-    whole = np.zeros((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP), dtype=np.uint8)
+    whole = np.zeros((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), dtype=np.uint8)
     for place, part in enumerate(parts):
-        top, left = (place // columns) * (height + _GAP), (place % columns) * (width + _GAP)
+        top, left = (place // columns) * (height + GAP), (place % columns) * (width + GAP)
         whole[top : top + height, left : left + width] = part
     return whole
 

@@ -129,9 +129,9 @@ def _task(name: str, entry: Mapping[str, Any], folder: TaskFolder) -> TaskDiff:
     optioned = {metric for metric, signature in shared.items() if _has_options(metric, signature)}
     predictions = Rows(folder.predictions)
     for sample, rows in _by_sample(folder):
-        for metric, corrected, upstream, quirk in _pairs(rows):
+        for metric, corrected, upstream, quirk in protocol_pairs(rows):
             found.compared[metric] = found.compared.get(metric, 0) + 1
-            if _agree(corrected, upstream):
+            if agree(corrected, upstream):
                 continue
             cause = EXCLUDED if sample.excluded else quirk or (OPTION if metric in optioned else UNEXPLAINED)
             answer = _answer(predictions.get(sample.id))
@@ -151,7 +151,7 @@ def _by_sample(folder: TaskFolder) -> Iterator[tuple[Sample, list[Row]]]:
         yield Sample.from_json(row), list(rows)
 
 
-def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, Row, str]]:
+def protocol_pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, Row, str]]:
     """Metric, both rows and the quirk named; also a metric beside the one that the reference computes in its place."""
     found = {(row["scoring"], row["metric"]): row for row in rows}
     for (scoring, metric), row in found.items():
@@ -165,7 +165,8 @@ def _pairs(rows: Sequence[Row]) -> Iterator[tuple[str, Row, Row, str]]:
                 yield f"{metric} / {item.instead}", found["corrected", metric], other, other.get("quirk") or item.id
 
 
-def _agree(a: Row, b: Row) -> bool:
+def agree(a: Row, b: Row) -> bool:
+    """Whether two scorings of one item say the same: the status, and the value within 1e-9."""
     if a["status"] != b["status"] or a["value"] is None or b["value"] is None:
         return bool(a["status"] == b["status"] and a["value"] == b["value"])
     return bool(abs(a["value"] - b["value"]) <= SAME)

@@ -76,7 +76,7 @@ def export_masks(
                 continue
             try:
                 mask = read_mask(run.task(name).masks, stored.mask)
-                placed, affine, space = _placed(mask, _geometry(root, sample.volume))
+                placed, affine, space = _placed(mask, geometry_of(root, sample.volume))
             except UserError as error:
                 done.unreadable[sample.id] = row["reason"] = "; ".join(part.strip() for part in str(error).splitlines())
                 continue
@@ -116,7 +116,8 @@ def answers_of(folder: TaskFolder) -> Iterator[tuple[Sample, StoredPrediction | 
     predictions.close()
 
 
-def _geometry(root: Path, volume: FileRef | None) -> Geometry | None:
+def geometry_of(root: Path, volume: FileRef | None) -> Geometry | None:
+    """How a volume came to its grid, None where the data do not say. Raises UserError when what they say is torn."""
     if volume is None:
         return None
     try:

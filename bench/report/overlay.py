@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 PLANES = {"axial": 0, "coronal": 1, "sagittal": 2}
 _AXIS_OF = {"S": 0, "I": 0, "A": 1, "P": 1, "R": 2, "L": 2}
-_SHOWN = "IPL"
+SHOWN = "IPL"
+"""Where D, H and W grow in a picture: down, down and to the right of a radiological view."""
 _OPPOSITE = dict(zip("SIAPRL", "ISPALR", strict=True))
 _COLOURS = ("#2ca02c", "#ff2d55", "#1f9bff", "#ffb000", "#c86bff", "#00c2b2", "#ff7f0e", "#bcbd22")
 
@@ -53,7 +54,7 @@ def overlay_png(
         from matplotlib.figure import Figure
     except ImportError as error:
         raise missing_extra("Drawing overlays", "site") from error
-    flips = tuple(axes is not None and letter != shown for letter, shown in zip(axes or _SHOWN, _SHOWN, strict=True))
+    flips = flips_of(axes)
     flipped = tuple(slice(None, None, -1 if flip else 1) for flip in flips)
     shown_masks = {name: mask[flipped] for name, mask in masks.items()}
     shown_boxes = {name: _corners(box, volume.shape, flips) for name, box in boxes.items()}
@@ -82,7 +83,7 @@ def overlay_png(
         ax.set_title(f"{plane} {'DHW'[axis]}={_stored(centre, volume.shape, flips)[axis]}", color="white", fontsize=9)
         ax.set_axis_off()
         if axes is not None:
-            _letters(ax, _SHOWN[rows], _SHOWN[columns])
+            _letters(ax, SHOWN[rows], SHOWN[columns])
     _legend(figure, colours, masks)
     if title:
         figure.suptitle(title, color="white", fontsize=10)
@@ -102,6 +103,14 @@ def _check(volume: npt.NDArray[Any], masks: Mapping[str, Mask], planes: Sequence
         raise UserError(f"unknown planes {unknown}", field="planes", fix=f"choose among {', '.join(PLANES)}")
     if axes is not None and [_AXIS_OF.get(letter) for letter in axes] != [0, 1, 2]:
         raise UserError(f"{axes!r} does not say where D, H and W grow", field="axes", fix="S or I, A or P, R or L")
+
+
+def flips_of(axes: str | None) -> tuple[bool, bool, bool]:
+    """Which of D, H and W are reversed to show arrays whose axes grow as ``axes`` says (see ``overlay_png``)."""
+    depth, height, width = (
+        axes is not None and letter != shown for letter, shown in zip(axes or SHOWN, SHOWN, strict=True)
+    )
+    return depth, height, width
 
 
 def _corners(box: Box, shape: tuple[int, ...], flips: Sequence[bool]) -> npt.NDArray[np.float64]:
