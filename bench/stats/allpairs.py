@@ -19,7 +19,7 @@ def all_pairs(
 
     statistics: (models, cases, k), sums over each case's items, all of the same items. The exchanges are drawn once
     for all pairs; up to 13 cases they are enumerated. linear: the aggregate is first over second with equal seconds (a
-    mean or a rate); p-values that are smaller than the draws can show are then Hoeffding's bound 2 exp(-t^2 / 2 sum d^2)
+    mean or a rate); p-values below what the draws can show are then Hoeffding's bound 2 exp(-t^2 / 2 sum d^2)
     instead, which is never below the exact one: many models, and so a strict correction, need such values.
     ValueError for another shape. Sources: as ``sign_flip``; Hoeffding 1963, theorem 2.
     """

@@ -18,9 +18,11 @@ from m3dbench.data.manifest import canonical
 from m3dbench.errors import UserError
 from m3dbench.judge.folder import JudgeFolder, read_records
 from m3dbench.report.leaderboard.accepting import refusal
+from m3dbench.report.leaderboard.checking import Checked, check
 from m3dbench.report.leaderboard.folder import RECORD, SUBMISSIONS, BoardFolder
 from m3dbench.report.leaderboard.scores import write_scores
 from m3dbench.report.leaderboard.submission import StoredFile, Submitted, digest, problems, slug, stored
+from m3dbench.report.leaderboard.verified import note
 from m3dbench.runs import jsonl
 from m3dbench.runs.folder import RunFolder, TaskFolder
 
@@ -61,8 +63,10 @@ def add(runs: Sequence[RunFolder], board: BoardFolder, told: Told, tasks: Sequen
     for place, (run, _, identity) in enumerate(named):
         if identity in [other for _, _, other in named[:place]]:
             raise UserError("is given twice", file=run.path)
+    board.save()
     for run, names, identity in named:
         _write(run, names, identity, board, told)
+        _hold(run, check(board, identity), board)
     return [identity for _, _, identity in named]
 
 
@@ -139,6 +143,21 @@ def _write(run: RunFolder, tasks: Sequence[str], identity: str, board: BoardFold
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
+
+
+def _hold(run: RunFolder, found: Checked, board: BoardFolder) -> None:
+    """Take a submission back whose numbers do not follow from the run's own scores."""
+    if not found.findings:
+        note(board, found)
+        return
+    shutil.rmtree(board.place(found.submission))
+    first = found.findings[0]
+    raise UserError(
+        f"{first.task}: the summary does not follow from the scores: {first.what} is {first.stated}, recomputed "
+        f"{first.recomputed}",
+        file=run.path,
+        fix="repeat the run's command: what is answered is scored again",
+    )
 
 
 def _task(run: RunFolder, name: str, entry: Mapping[str, Any], place: Path, told: Told) -> dict[str, Any]:

@@ -139,7 +139,10 @@ def _macro(macro: Macro) -> Score:
 
 def _notes(record: Submitted, part: SubmittedTask, beside: Sequence[str], same: Sequence[str]) -> list[str]:
     summary = part.summary
-    drawn = {"phantom": "Made from the phantom: drawn data.", "file": "References come from the file of answers itself."}
+    drawn = {
+        "phantom": "Made from the phantom: drawn data.",
+        "file": "References come from the file of answers itself.",
+    }
     notes = [drawn[summary.data]] if summary.data in drawn else []
     if limit := part.facts.resume.get("limit"):
         notes.append(f"Only the first {limit:,} samples.")

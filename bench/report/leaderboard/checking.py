@@ -19,7 +19,7 @@ from m3dbench.judge.lookup import metrics_of
 from m3dbench.metrics.core import Metric
 from m3dbench.report.leaderboard.accepting import refusal
 from m3dbench.report.leaderboard.findings import Finding, metric_differences, told
-from m3dbench.report.leaderboard.folder import RECORD, BoardFolder, Rules
+from m3dbench.report.leaderboard.folder import CHECKED, RECORD, BoardFolder, Rules
 from m3dbench.report.leaderboard.rescoring import Rescorer
 from m3dbench.report.leaderboard.scores import read_scores, recompute
 from m3dbench.report.leaderboard.submission import SubmittedTask, digest
@@ -59,7 +59,7 @@ def check(board: BoardFolder, submission: str, rescorer: Rescorer | None = None)
     except UserError as error:
         found("", "form", error.message, "the form of a submission")
         return done
-    listed = {RECORD, *(file.path for part in record.tasks.values() for file in part.files)}
+    listed = {RECORD, CHECKED, *(file.path for part in record.tasks.values() for file in part.files)}
     for path in sorted(path for path in place.rglob("*") if path.is_file()):
         if (name := path.relative_to(place).as_posix()) not in listed:
             found("", "file", "not in the record", "there", name)
@@ -77,7 +77,9 @@ def check(board: BoardFolder, submission: str, rescorer: Rescorer | None = None)
     return done
 
 
-def _task(place: Path, name: str, part: SubmittedTask, done: Checked, found: Any, rescorer: Rescorer | None, rules: Rules) -> None:
+def _task(
+    place: Path, name: str, part: SubmittedTask, done: Checked, found: Any, rescorer: Rescorer | None, rules: Rules
+) -> None:
     before = len(done.findings)
     try:
         _stated(name, part, found)
@@ -110,7 +112,7 @@ def _stated(name: str, part: SubmittedTask, found: Any) -> None:
         ("task of the facts", comparable.get("task"), name),
         ("task_version", summary.version, comparable.get("task_version")),
         ("primary", summary.primary, task.primary),
-            ):
+    ):
         if stated != actual:
             found(name, what, stated, actual)
     signatures = {(item.scoring, item.metric): item.signature for item in summary.metrics}

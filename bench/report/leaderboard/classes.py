@@ -97,9 +97,7 @@ def _eligible(item: Candidate) -> bool:
     return item.record.role != "oracle" and item.value() is not None
 
 
-def _unranked(
-    item: Candidate, metric: Metric | None, scores: Mapping[str, Any], everything: set[str]
-) -> str:
+def _unranked(item: Candidate, metric: Metric | None, scores: Mapping[str, Any], everything: set[str]) -> str:
     primary = item.part.summary.primary
     found = item.part.summary.metric(primary)
     if item.record.role == "oracle":

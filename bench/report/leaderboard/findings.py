@@ -45,7 +45,9 @@ def metric_differences(
             yield f"{item.metric} ({item.scoring}) {path}", ours_is, theirs_is
 
 
-def differences(stated: Any, found: Any, ignored: Collection[str] = (), path: str = "") -> Iterator[tuple[str, Any, Any]]:
+def differences(
+    stated: Any, found: Any, ignored: Collection[str] = (), path: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
     """(path, stated, found) of every leaf in which two plain values differ."""
     if isinstance(stated, Mapping) and isinstance(found, Mapping):
         for name in dict.fromkeys([*stated, *found]):

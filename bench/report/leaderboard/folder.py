@@ -66,15 +66,10 @@ class BoardFolder:
         except ValidationError as error:
             raise UserError(problems(error), file=file, fix=f"fields: {', '.join(Rules.model_fields)}") from error
 
-    @staticmethod
-    def create(path: Path, *, title: str = "", demonstration: bool = False) -> BoardFolder:
-        """Make a board. Raises UserError when the place holds other things."""
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UserError("holds other things and no leaderboard", file=path, fix="choose another --board")
-        rules = Rules(demonstration=demonstration, **({"title": title} if title else {}))
-        (path / SUBMISSIONS).mkdir(parents=True)
-        jsonl.replace(path / RULES, rules.to_toml())
-        return BoardFolder(path, rules)
+    def save(self) -> None:
+        """Write the rules; makes the folder where it is not there."""
+        (self.path / SUBMISSIONS).mkdir(parents=True, exist_ok=True)
+        jsonl.replace(self.path / RULES, self.rules.to_toml())
 
     def ids(self) -> list[str]:
         """The submissions, sorted; each folder there is one."""
@@ -87,3 +82,24 @@ class BoardFolder:
     def read(self, submission: str) -> Submitted:
         """Raises UserError naming file and field where a record is missing or has another form."""
         return Submitted.read(self.place(submission) / RECORD)
+
+
+def open_or_new(path: Path, *, title: str = "", demonstration: bool = False) -> BoardFolder:
+    """The board there, or a new one, which is on disk once it is saved. ``demonstration`` marks a board that holds
+    nothing yet.
+
+    Raises UserError where the place holds other things, and where a board with submissions is to become a
+    demonstration.
+    """
+    if not (path / RULES).is_file():
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError("holds other things and no leaderboard", file=path, fix="choose another --board")
+        return BoardFolder(path, Rules(demonstration=demonstration, **({"title": title} if title else {})))
+    board = BoardFolder.open(path)
+    if demonstration and not board.rules.demonstration:
+        if board.ids():
+            raise UserError(
+                "the board holds results and is no demonstration", file=path, field="--demo", fix="use another --board"
+            )
+        return BoardFolder(path, board.rules.model_copy(update={"demonstration": True}))
+    return board

@@ -1,4 +1,4 @@
-"""A submission's results as a model card's ``model-index``, for the front matter of a README on the Hugging Face hub."""
+"""A submission's results as ``model-index``: for the front matter of a model's card on the Hugging Face hub."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class SubmittedTask(_Strict):
     """One task of a submission.
 
     journal: SHA-256 of the run's ``predictions.jsonl``, given or not. predictions: that file, gzipped, None where it
-    was left out. arrays: masks or embeddings, where they were asked for. judges: records of the judges (``judge.json``).
+    was left out. arrays: masks or embeddings, where they were asked for. judges: as in ``judge.json``.
     """
 
     facts: TaskFacts

@@ -24,13 +24,13 @@ def to_csv(board: Board) -> bytes:
             for place, measure in enumerate(ranking.measures):
                 score = entry.scores.get(measure.key)
                 if score is not None:
-                    writer.writerow({name: _plain(v) for name, v in _row(board, ranking, entry, measure, score, place).items()})
+                    writer.writerow(
+                        {name: _plain(v) for name, v in _row(board, ranking, entry, measure, score, place).items()}
+                    )
     return stream.getvalue().encode()
 
 
-def _row(
-    board: Board, ranking: Ranking, entry: Entry, measure: Measure, score: Score, place: int
-) -> dict[str, object]:
+def _row(board: Board, ranking: Ranking, entry: Entry, measure: Measure, score: Score, place: int) -> dict[str, object]:
     macro = entry.macro.get(measure.key)
     told = {name: getattr(entry, name) for name in COLUMNS if name in Entry.model_fields}
     told |= {name: getattr(score, name) for name in COLUMNS if name in Score.model_fields}

@@ -36,7 +36,7 @@ def write_board(board: Board, out: Path) -> list[Path]:
         for submission, card in model_cards(board).items():
             jsonl.replace(fresh / CARDS / f"{submission}.yml", card)
         if find_spec(SITE) is not None:
-            import_module(SITE).write_site(board, fresh)
+            import_module(f"{SITE}.write").write_site(board, fresh)
         if out.exists():
             shutil.rmtree(out)
         fresh.replace(out)
