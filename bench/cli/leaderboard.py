@@ -112,8 +112,10 @@ def check(
     with TemporaryDirectory() as work, Bars() as bars:
         done = check_board(place, Rescorer(sources, Path(work), words) if sources else None, bars)
     findings = [finding for one in done for finding in one.findings]
-    for text in (text for one in done for text in one.notes):
-        warn(text)
+    notes = [told for one in done for told in one.notes]
+    for text in dict.fromkeys(text for _, text in notes):
+        where = [place for place, other in notes if other == text]
+        warn(f"{text} ({where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''})")
     how = [way for one in done for way in one.verified.values()]
     counted = ", ".join(f"{how.count(way)} {way}" for way in dict.fromkeys(sorted(how)) if way != "not")
     out.print(f"{len(done)} submissions, {len(how)} tasks; verified: {counted or 'none'}", **PLAIN)
@@ -198,7 +200,11 @@ def _show(board: Board) -> None:
         console.print(cells.BANNER, style="bold yellow", **PLAIN)
     for ranking in board.rankings:
         size = f"{ranking.test_set}, {ranking.samples:,} samples, {ranking.cases:,} cases"
-        console.print(f"[bold]{escape(ranking.title)}[/]  {escape(size)}  ·  class {ranking.ranking}", highlight=False)
+        console.print(
+            f"[bold]{escape(ranking.title)}[/]  {escape(size)}  ·  class {ranking.ranking}",
+            highlight=False,
+            soft_wrap=True,
+        )
         shown = shown_measures(ranking)[:1]
         columns = {"rank": [cells.rank(entry) for entry in ranking.entries]}
         columns["model"] = [escape(cells.model(entry)) for entry in ranking.entries]

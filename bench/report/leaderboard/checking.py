@@ -36,13 +36,13 @@ SAMPLES_NAMED = 3
 
 @dataclass
 class Checked:
-    """What a check of a submission found. verified: task -> how far its numbers were recomputed. notes: what could not
-    be done, and why."""
+    """What a check of a submission found. verified: task -> how far its numbers were recomputed. notes: (place,
+    what could not be done and why)."""
 
     submission: str
     findings: list[Finding] = field(default_factory=list)
     verified: dict[str, Verified] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
 
 def check(board: BoardFolder, submission: str, rescorer: Rescorer | None = None) -> Checked:
@@ -97,7 +97,7 @@ def _task(
         try:
             _from_predictions(place, name, part, done, found, rescorer)
         except UserError as error:
-            done.notes.append(f"{done.submission}, {name}: not scored again: {error.message}")
+            done.notes.append((f"{done.submission}/{name}", f"not scored again: {error.message}"))
             return
         if len(done.findings) == before:
             done.verified[name] = "from predictions"
@@ -144,7 +144,8 @@ def metrics_of_part(name: str, part: SubmittedTask) -> tuple[dict[Key, Metric], 
 
 def _from_scores(place: Path, name: str, part: SubmittedTask, done: Checked, found: Any) -> None:
     metrics, missing = metrics_of_part(name, part)
-    done.notes += [f"{done.submission}, {name}: {what} not recomputed: {why}" for what, why in missing.items()]
+    where = f"{done.submission}/{name}"
+    done.notes += [(where, f"{what} not recomputed: {why}") for what, why in missing.items()]
     macro = registry.create("tasks", name).macro
     summaries, samples, cases, wrong = recompute(place / part.scores.path, metrics, macro)
     for sample, metric, stated, actual in wrong[:SAMPLES_NAMED]:
@@ -181,17 +182,18 @@ def _from_predictions(
     place: Path, name: str, part: SubmittedTask, done: Checked, found: Any, rescorer: Rescorer
 ) -> None:
     summary, scores, same = rescorer.rescore(name, part, place)
+    where = f"{done.submission}/{name}"
     lost = set()
     for item in summary.metrics:
         stated = part.summary.metric(item.metric, item.scoring)
         if stated is not None and item.micro.n_unscored > stated.micro.n_unscored:
             lost.add((item.scoring, item.metric))
             why = next(iter(item.unscored_reasons), "")
-            done.notes.append(f"{done.submission}, {name}: {item.metric} ({item.scoring}) not scored again: {why}")
+            done.notes.append((where, f"{item.metric} ({item.scoring}) not scored again: {why}"))
     here = [item for item in summary.metrics if (item.scoring, item.metric) not in lost]
     others = [key for key in _keys(part) if key not in same and not _judged(part, key[1])]
     done.notes += [
-        f"{done.submission}, {name}: {metric} ({scoring}) not scored again: its options are not those of this version"
+        (where, f"{metric} ({scoring}) not scored again: its rules are not those of this version")
         for scoring, metric in others
     ]
     dimensions = {dimension for item in part.summary.metrics for dimension in item.strata}

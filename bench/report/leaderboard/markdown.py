@@ -10,8 +10,8 @@ from m3dbench.report.leaderboard.board import Board, Entry, Measure, Published, 
 
 HOW = (
     "Entries share a rank where the case-level paired test does not tell them from the best of their group; in "
-    "brackets the ranks that are compatible with the data. Only entries of one comparability class (same samples, requests, "
-    "rules and judges) are ranked together. Fractions are in per cent, with 95% intervals over cases."
+    "brackets the ranks that are compatible with the data. Only entries of one comparability class (same samples, "
+    "requests, rules and judges) are ranked together. Fractions are in per cent, with 95% intervals over cases."
 )
 COLUMNS = 5
 """Measures a table shows; CSV, JSON and the pages hold all."""
