@@ -230,6 +230,6 @@ def _show_findings(findings: Sequence[Finding]) -> None:
         out.print(f"[bold red]{escape(place[0])}[/]  {escape(place[1])}", highlight=False, soft_wrap=True)
         found = [finding for finding in findings if (finding.file, finding.task) == place]
         for finding in found[:FINDINGS_SHOWN]:
-            out.print(f"  {finding.what}: stated {finding.stated}, recomputed {finding.recomputed}", **PLAIN)
+            out.print(f"  {finding}", **PLAIN)
         if len(found) > FINDINGS_SHOWN:
             out.print(f"  ... and {len(found) - FINDINGS_SHOWN:,} more", **PLAIN)

@@ -153,8 +153,7 @@ def _hold(run: RunFolder, found: Checked, board: BoardFolder) -> None:
     shutil.rmtree(board.place(found.submission))
     first = found.findings[0]
     raise UserError(
-        f"{first.task}: the summary does not follow from the scores: {first.what} is {first.stated}, recomputed "
-        f"{first.recomputed}",
+        f"{first.task}: the summary does not follow from the scores: {first}",
         file=run.path,
         fix="repeat the run's command: what is answered is scored again",
     )

@@ -57,12 +57,12 @@ def check(board: BoardFolder, submission: str, rescorer: Rescorer | None = None)
     try:
         record = board.read(submission)
     except UserError as error:
-        found("", "form", error.message, "the form of a submission")
+        found("", "form", error.message, "")
         return done
     listed = {RECORD, CHECKED, *(file.path for part in record.tasks.values() for file in part.files)}
     for path in sorted(path for path in place.rglob("*") if path.is_file()):
         if (name := path.relative_to(place).as_posix()) not in listed:
-            found("", "file", "not in the record", "there", name)
+            found("", "file", "is not in the record", "", name)
     for name, part in record.tasks.items():
         broken = False
         for file in part.files:
@@ -85,7 +85,7 @@ def _task(
         _stated(name, part, found)
         refused = refusal(name, part.facts.model_dump(), part.summary.to_json(), rules)
         if refused is not None:
-            found(name, refused.field, refused.why, "not accepted")
+            found(name, refused.field, refused.why, "")
         _from_scores(place, name, part, done, found)
         _journal(place, name, part, found)
     except UserError as error:
@@ -99,8 +99,7 @@ def _task(
         except UserError as error:
             done.notes.append((f"{done.submission}/{name}", f"not scored again: {error.message}"))
             return
-        if len(done.findings) == before:
-            done.verified[name] = "from predictions"
+        done.verified[name] = "from predictions" if len(done.findings) == before else "not"
 
 
 def _stated(name: str, part: SubmittedTask, found: Any) -> None:
@@ -166,7 +165,7 @@ def _journal(place: Path, name: str, part: SubmittedTask, found: Any) -> None:
         rows = [json.loads(line) for line in raw.splitlines()]
         statuses = Counter(str(row["status"]) for row in rows)
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
-        found(name, "form", f"cannot be read: {error}", "gzipped JSON lines", part.predictions.path)
+        found(name, "form", f"cannot be read: {error}", "", part.predictions.path)
         return
     actual = hashlib.sha256(raw).hexdigest()
     if actual != part.journal:

@@ -9,19 +9,26 @@ from typing import Any
 from m3dbench.runs.summary import MetricSummary
 
 EXACT, ESTIMATED = 1e-9, 1e-6
+LONGEST = 200
 UNKNOWN_FROM_SCORES = ("chance", "signature", "worst")
 """Fields of a metric's summary that statistics per sample do not tell."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that does not hold. file: relative to the board. what: metric and field, or sample."""
+    """Something that does not hold. file: relative to the board. what: metric and field, or sample.
+    recomputed: empty where ``stated`` says in words what is wrong."""
 
     file: str
     task: str
     what: str
     stated: str
     recomputed: str
+
+    def __str__(self) -> str:
+        if not self.recomputed:
+            return f"{self.what}: {self.stated}"
+        return f"{self.what}: stated {self.stated}, recomputed {self.recomputed}"
 
 
 def metric_differences(
@@ -69,4 +76,4 @@ def told(value: Any) -> str:
     if value is None:
         return "none"
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
