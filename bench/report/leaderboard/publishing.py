@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from m3dbench.data.fetch.hub import failures, quiet
 from m3dbench.errors import UserError, missing_extra
 from m3dbench.report.leaderboard.board import Board
 from m3dbench.report.leaderboard.writing import BOARD, PAGE, read_board
@@ -56,23 +57,17 @@ def _to_folder(site: Path, target: Path) -> str:
 def _to_hub(site: Path, board: Board, space: str) -> str:
     """``huggingface_hub`` takes endpoint and token from the environment or its own login; they are never shown."""
     try:
-        from httpx import HTTPError
         from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
     except ImportError as error:
         raise missing_extra("publishing on a hub", "site") from error
     api = HfApi()
     try:
-        api.create_repo(space, repo_type="space", space_sdk="static", exist_ok=True)
-        there = set(api.list_repo_files(space, repo_type="space"))
-        if BOARD not in there and not there <= OF_A_NEW_SPACE:
-            other = sorted(there - OF_A_NEW_SPACE)[0]
-            raise UserError(f"the Space {space} holds other things ({other})", field="--to", fix="name a new Space")
-        with TemporaryDirectory() as place:
+        with quiet(), TemporaryDirectory() as place:
+            api.create_repo(space, repo_type="space", space_sdk="static", exist_ok=True)
+            _refuse_other_things(space, set(api.list_repo_files(space, repo_type="space")))
             folder = Path(place) / "site"
             shutil.copytree(site, folder)
-            page = (folder / PAGE).read_bytes()
-            jsonl.replace(folder / PAGE, _front_matter(board) + page)
+            jsonl.replace(folder / PAGE, _front_matter(board) + (folder / PAGE).read_bytes())
             api.upload_folder(
                 repo_id=space,
                 folder_path=folder,
@@ -80,9 +75,15 @@ def _to_hub(site: Path, board: Board, space: str) -> str:
                 delete_patterns="*",
                 commit_message=f"{board.title}: {len(board.submissions)} submissions",
             )
-    except (HfHubHTTPError, LocalTokenNotFoundError, HTTPError, OSError) as error:
+    except failures() as error:
         raise _refused(error, space) from None
     return f"{api.endpoint}/spaces/{space}"
+
+
+def _refuse_other_things(space: str, there: set[str]) -> None:
+    if BOARD not in there and not there <= OF_A_NEW_SPACE:
+        other = sorted(there - OF_A_NEW_SPACE)[0]
+        raise UserError(f"the Space {space} holds other things ({other})", field="--to", fix="name a new Space")
 
 
 def _refused(error: Exception, space: str) -> UserError:
@@ -94,6 +95,8 @@ def _refused(error: Exception, space: str) -> UserError:
             field="--to",
             fix="set HF_TOKEN to a token that may write, or log in: hf auth login",
         )
+    if type(error).__name__ == "OfflineModeIsEnabled":
+        return UserError("the hub may not be asked: HF_HUB_OFFLINE is set", field="--to", fix="unset HF_HUB_OFFLINE")
     told = f"status {status}" if status else type(error).__name__
     return UserError(f"the hub did not take {space}: {told}", field="--to", fix="run the same command again")
 
