@@ -11,14 +11,10 @@ from m3dbench.cli.options import TemplatesOption
 from m3dbench.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from m3dbench.report.leaderboard.board import Board
-    from m3dbench.report.leaderboard.findings import Finding
 
 app = typer.Typer(help="Leaderboards from files: add runs, check, build, publish.", no_args_is_help=True)
 BoardOption = Annotated[Path, typer.Argument(metavar="DIR", help="The leaderboard's folder.")]
-FINDINGS_SHOWN = 40
 
 
 @app.command()
@@ -100,6 +96,7 @@ def check(
     from tempfile import TemporaryDirectory
 
     from m3dbench.cli.console import PLAIN, Bars, out, warn
+    from m3dbench.cli.leaderboard_table import show_findings
     from m3dbench.cli.options import RequestsChoice, wordings
     from m3dbench.report.leaderboard.folder import BoardFolder
     from m3dbench.report.leaderboard.rescoring import Rescorer
@@ -119,7 +116,7 @@ def check(
     how = [way for one in done for way in one.verified.values()]
     counted = ", ".join(f"{how.count(way)} {way}" for way in dict.fromkeys(sorted(how)) if way != "not")
     out.print(f"{len(done)} submissions, {len(how)} tasks; verified: {counted or 'none'}", **PLAIN)
-    _show_findings(findings)
+    show_findings(findings)
     if findings:
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
     out.print("[green]Everything holds.[/]", highlight=False)
@@ -136,10 +133,11 @@ def build(
     """
     from m3dbench.cli.console import PLAIN
     from m3dbench.cli.console import out as console
+    from m3dbench.cli.leaderboard_table import show
     from m3dbench.report.leaderboard.writing import PAGE
 
     made = _built(board, out)
-    _show(made)
+    show(made)
     pages = sum(1 for path in out.rglob("*.html"))
     console.print(f"Wrote {out}: {PAGE}, leaderboard.csv, board.json, model-index, {pages} pages", **PLAIN)
     if (out / "index.html").is_file():
@@ -168,6 +166,7 @@ def publish(
 
 def _built(board: Path, out: Path) -> Board:
     from m3dbench.cli.console import Bars
+    from m3dbench.cli.leaderboard_table import show_findings
     from m3dbench.report.leaderboard.building import build_board
     from m3dbench.report.leaderboard.folder import BoardFolder
     from m3dbench.report.leaderboard.verified import verified
@@ -181,55 +180,6 @@ def _built(board: Path, out: Path) -> Board:
                 made = build_board(place, known)
                 write_board(made, out)
     if findings:
-        _show_findings(findings)
+        show_findings(findings)
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
     return made
-
-
-def _show(board: Board) -> None:
-    """The rankings by their first measures."""
-    from rich.markup import escape
-
-    from m3dbench.cli.console import PLAIN
-    from m3dbench.cli.console import out as console
-    from m3dbench.cli.table import laid_out
-    from m3dbench.report.leaderboard import cells
-    from m3dbench.report.leaderboard.markdown import shown_measures
-
-    if board.demonstration:
-        console.print(cells.BANNER, style="bold yellow", **PLAIN)
-    for ranking in board.rankings:
-        size = f"{ranking.test_set}, {ranking.samples:,} samples, {ranking.cases:,} cases"
-        console.print(
-            f"[bold]{escape(ranking.title)}[/]  {escape(size)}  ·  class {ranking.ranking}",
-            highlight=False,
-            soft_wrap=True,
-        )
-        shown = shown_measures(ranking)[:1]
-        columns = {"rank": [cells.rank(entry) for entry in ranking.entries]}
-        columns["model"] = [escape(cells.model(entry)) for entry in ranking.entries]
-        for item in shown:
-            columns[escape(cells.heading(item))] = [
-                cells.value(entry.scores.get(item.key), item) for entry in ranking.entries
-            ]
-        columns["verified"] = [entry.verified for entry in ranking.entries]
-        console.print(laid_out(columns))
-        for entry in ranking.entries:
-            told = [f"no rank: {entry.unranked}"] if entry.unranked else []
-            told += [f"trained on {', '.join(entry.contamination)}"] if entry.contamination else []
-            for text in told:
-                console.print(f"  {cells.model(entry)}: {text}", style="dim", **PLAIN)
-
-
-def _show_findings(findings: Sequence[Finding]) -> None:
-    from rich.markup import escape
-
-    from m3dbench.cli.console import PLAIN, out
-
-    for place in dict.fromkeys((finding.file, finding.task) for finding in findings):
-        out.print(f"[bold red]{escape(place[0])}[/]  {escape(place[1])}", highlight=False, soft_wrap=True)
-        found = [finding for finding in findings if (finding.file, finding.task) == place]
-        for finding in found[:FINDINGS_SHOWN]:
-            out.print(f"  {finding}", **PLAIN)
-        if len(found) > FINDINGS_SHOWN:
-            out.print(f"  ... and {len(found) - FINDINGS_SHOWN:,} more", **PLAIN)
