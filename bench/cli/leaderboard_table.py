@@ -28,8 +28,8 @@ def show(board: Board) -> None:
             soft_wrap=True,
         )
         shown = shown_measures(ranking)[:1]
-        columns = {"rank": [cells.rank(entry) for entry in ranking.entries]}
-        columns["model"] = [escape(cells.model(entry)) for entry in ranking.entries]
+        columns = {"model": [escape(cells.model(entry)) for entry in ranking.entries]}
+        columns["rank"] = [cells.rank(entry) for entry in ranking.entries]
         for item in shown:
             columns[escape(cells.heading(item))] = [
                 cells.value(entry.scores.get(item.key), item) for entry in ranking.entries
