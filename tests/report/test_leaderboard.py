@@ -122,7 +122,7 @@ def test_another_judge_makes_another_class(filled: Path, tmp_path: Path) -> None
     made = built(board)
     assert sorted(len(ranking.entries) for ranking in made.rankings) == [1, 4]
     assert {ranking.facts["judges"]["judge"] for ranking in made.rankings} == {"judge-1|model:m", "judge-1|model:other"}
-    assert any("found it unfit" in note for note in made.rankings[0].entries[0].notes)
+    assert any("an audit found unfit" in note for note in made.rankings[0].entries[0].notes)
 
 
 def test_an_entry_whose_primary_metric_failed_has_no_rank_and_says_why(

@@ -54,7 +54,7 @@ def _task(task: TaskComparison) -> list[str]:
         return [*lines, f"Not comparable: {cell(task.not_comparable)}", ""]
     lines += ["| metric | base | candidate | difference | 95% interval | p | better / worse / same | n (cases) |"]
     lines += ["|---|---|---|---|---|---|---|---|"]
-    lines += [f"| {' | '.join(cell(cell) for cell in metric_cells(item, task.primary))} |" for item in task.metrics]
+    lines += [f"| {' | '.join(cell(text) for text in metric_cells(item, task.primary))} |" for item in task.metrics]
     if task.flips:
         lines += ["", f"<details><summary>{len(task.flips):,} samples changed</summary>", ""]
         lines += [f"- {cell(flip.id)}: {flip.base:.3f} → {flip.candidate:.3f}" for flip in task.flips[:FLIPS_SHOWN]]

@@ -166,8 +166,9 @@ def _notes(record: Submitted, part: SubmittedTask, beside: Sequence[str], same: 
 
 
 def _judged(metric: str, model: str, audit: Mapping[str, Any]) -> str:
-    fit = {True: "an audit found it fit", False: "an audit found it unfit"}.get(audit.get("fit"), "not audited")
-    return f"{metric} was judged by {model}: {fit}."
+    if "fit" not in audit:
+        return f"{metric} was judged by {model}, which was not audited."
+    return f"{metric} was judged by {model}, which an audit found {'fit' if audit['fit'] else 'unfit'}."
 
 
 def _same_answers(candidates: Sequence[Candidate]) -> dict[str, list[str]]:

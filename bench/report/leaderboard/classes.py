@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from m3dbench.data.manifest import canonical
-from m3dbench.metrics.core import FloatArray, Metric, Statistics
+from m3dbench.metrics.core import FloatArray, Metric
 from m3dbench.report.leaderboard.scores import read_scores
 from m3dbench.report.leaderboard.submission import Submitted, SubmittedTask
 from m3dbench.runs.summary import SEED
@@ -72,16 +73,17 @@ def places(candidates: Sequence[Candidate], metric: Metric | None, alpha: float)
     compatible with the data is one more than the number of candidates told to be better, the worst the number of ranked
     ones less those told to be worse; both are widened to hold the rank.
     """
-    scores = {item.id: _statistics(item) for item in candidates}
-    everything = {sample for item in candidates if _eligible(item) for sample in scores[item.id]}
-    reasons = {item.id: _unranked(item, metric, scores[item.id], everything) for item in candidates}
+    numbers: dict[str, int] = {}
+    scores = {item.id: _read(item, numbers) for item in candidates}
+    scored = {sample for item in candidates if _eligible(item) for sample in scores[item.id].samples}
+    reasons = {item.id: _unranked(item, metric, len(scored.difference(scores[item.id].samples))) for item in candidates}
     sign = -1 if metric is not None and metric.direction == "higher" else 1
     order = sorted(candidates, key=lambda item: (sign * (item.value() or 0.0), item.id))
     ranked = [item for item in order if not reasons[item.id]]
     rest = [Placed(item, unranked=reasons[item.id]) for item in order if reasons[item.id]]
     if metric is None or not ranked:
         return rest
-    apart = _told_apart([scores[item.id] for item in ranked], metric, alpha)
+    apart = _told_apart([scores[item.id].sums for item in ranked], metric, alpha)
     placed: list[Placed] = []
     leader = 0
     for position, item in enumerate(ranked):
@@ -97,7 +99,7 @@ def _eligible(item: Candidate) -> bool:
     return item.record.role != "oracle" and item.value() is not None
 
 
-def _unranked(item: Candidate, metric: Metric | None, scores: Mapping[str, Any], everything: set[str]) -> str:
+def _unranked(item: Candidate, metric: Metric | None, lacking: int) -> str:
     primary = item.part.summary.primary
     found = item.part.summary.metric(primary)
     if item.record.role == "oracle":
@@ -107,22 +109,41 @@ def _unranked(item: Candidate, metric: Metric | None, scores: Mapping[str, Any],
     if found is None or found.micro.value is None or not math.isfinite(found.micro.value):
         why = next(iter(found.unscored_reasons), "") if found is not None else ""
         return f"{primary}, the primary metric, has no value" + (f": {why}" if why else "")
-    if lacking := len(everything - scores.keys()):
+    if lacking:
         why = next(iter(found.unscored_reasons), "")
         told = f"{lacking:,} samples are not scored by {primary} that other entries have scored"
         return told + (f": {why}" if why else "")
     return ""
 
 
-def _statistics(item: Candidate) -> dict[str, tuple[str, Statistics]]:
-    """Sample -> case and statistics of the primary metric, where there are any."""
-    rows = read_scores(item.place / item.part.scores.path, only=("corrected", item.part.summary.primary))
-    return {row["id"]: (row["case"], tuple(row["statistics"])) for row in rows if row["statistics"] is not None}
+@dataclass(frozen=True)
+class Scores:
+    """The primary metric of a candidate. samples: numbers of those with statistics. sums: per case (cases, k), cases
+    sorted, so that candidates with the same samples have the same rows."""
+
+    samples: frozenset[int]
+    sums: FloatArray
 
 
-def _told_apart(scores: Sequence[Mapping[str, tuple[str, Statistics]]], metric: Metric, alpha: float) -> Any:
-    """(n, n), True where the test tells two apart."""
-    sums = np.stack([_sums(one) for one in scores])
+def _read(item: Candidate, numbers: dict[str, int]) -> Scores:
+    """``numbers``: sample -> number, the same for all candidates; new ones are added."""
+    samples: list[int] = []
+    sums: dict[str, FloatArray] = {}
+    path = item.place / item.part.scores.path
+    for row in read_scores(path, only=("corrected", item.part.summary.primary)):
+        if row["statistics"] is None:
+            continue
+        samples.append(numbers.setdefault(row["id"], len(numbers)))
+        values = np.asarray(row["statistics"], dtype=np.float64)
+        case = row["case"]
+        sums[case] = sums[case] + values if case in sums else values
+    stacked = np.stack([sums[case] for case in sorted(sums)]) if sums else np.zeros((0, 1))
+    return Scores(frozenset(samples), stacked)
+
+
+def _told_apart(scores: Sequence[FloatArray], metric: Metric, alpha: float) -> npt.NDArray[np.bool_]:
+    """(n, n), True where the test tells two apart. scores: (cases, k) each."""
+    sums = np.stack(scores)
     counts_agree = sums.shape[2] == 2 and bool((sums[:, :, 1] == sums[0, :, 1]).all())
     linear = metric.family in ("rate", "mean") and counts_agree
     p_values = all_pairs(sums, metric.aggregate, SEED, linear=linear)
@@ -130,12 +151,3 @@ def _told_apart(scores: Sequence[Mapping[str, tuple[str, Statistics]]], metric: 
     apart = np.zeros(p_values.shape, dtype=bool)
     apart[upper] = np.asarray(holm(p_values[upper].tolist())) <= alpha
     return apart | apart.T
-
-
-def _sums(scores: Mapping[str, tuple[str, Statistics]]) -> FloatArray:
-    """Sums per case (cases, k); cases sorted: all entries of a ranking have the same samples."""
-    found: dict[str, FloatArray] = {}
-    for case, statistics in scores.values():
-        values = np.asarray(statistics, dtype=np.float64)
-        found[case] = found[case] + values if case in found else values
-    return np.stack([found[case] for case in sorted(found)])

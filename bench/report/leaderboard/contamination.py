@@ -34,7 +34,8 @@ def overlap(declared: Iterable[str] | None, part: SubmittedTask) -> Overlap:
     """``NAME`` declares a whole data set, ``NAME:SPLIT`` a split of it. Names are compared without case and signs."""
     names = test_data(part)
     sources = {_plain(source) for name in names for source in _sources(name)}
-    seen, beside = [], []
+    seen: list[str] = []
+    beside: list[str] = []
     for item in declared or ():
         name, _, split = item.partition(":")
         if _plain(name) in sources:

@@ -94,7 +94,8 @@ def open_or_new(path: Path, *, title: str = "", demonstration: bool = False) -> 
     if not (path / RULES).is_file():
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UserError("holds other things and no leaderboard", file=path, fix="choose another --board")
-        return BoardFolder(path, Rules(demonstration=demonstration, **({"title": title} if title else {})))
+        rules = Rules(demonstration=demonstration)
+        return BoardFolder(path, rules.model_copy(update={"title": title}) if title else rules)
     board = BoardFolder.open(path)
     if demonstration and not board.rules.demonstration:
         if board.ids():
