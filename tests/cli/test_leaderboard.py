@@ -58,8 +58,6 @@ def test_a_demonstration_is_marked_and_never_put_on_a_hub(place: Path, m3dbench:
     m3dbench("leaderboard", "add", place / "drawn", "--board", tmp_path / "demo", "--demo")
     done = m3dbench("leaderboard", "publish", tmp_path / "demo", "--to", "hf:owner/space", code=2)
     assert "demonstration" in done.stderr
-    done = m3dbench("leaderboard", "publish", tmp_path / "demo", "--to", f"dir:{tmp_path / 'public'}")
-    assert "Demonstration" in (tmp_path / "public" / "README.md").read_text()
 
 
 def published(place: Path, space: Space, token: str) -> subprocess.CompletedProcess[str]:

@@ -13,12 +13,14 @@ import yaml
 from submitted_runs import TASK, edit, real_data, scored
 from tests_support import contents
 
+from m3dbench.errors import UserError
 from m3dbench.report.leaderboard.adding import Told, add
 from m3dbench.report.leaderboard.board import Board, Entry, Ranking
 from m3dbench.report.leaderboard.building import build_board
 from m3dbench.report.leaderboard.cells import BANNER
 from m3dbench.report.leaderboard.contamination import overlap
 from m3dbench.report.leaderboard.folder import RECORD, BoardFolder, open_or_new
+from m3dbench.report.leaderboard.publishing import publish
 from m3dbench.report.leaderboard.verified import verified
 from m3dbench.report.leaderboard.writing import read_board, write_board
 from m3dbench.runs.folder import RunFolder
@@ -224,4 +226,10 @@ def test_every_form_of_a_demonstration_says_so(phantom: Path, tmp_path: Path) ->
     assert card.read_text().startswith(f"# {BANNER}")
     assert "demonstration" in yaml.safe_load(card.read_text())["model-index"][0]["results"][0]["dataset"]["name"]
     assert json.loads((tmp_path / "site" / "board.json").read_text())["demonstration"] is True
+    assert publish(tmp_path / "site", f"dir:{tmp_path / 'public'}") == str(tmp_path / "public")
+    assert contents(tmp_path / "public") == contents(tmp_path / "site")
+    with pytest.raises(UserError, match="not published on a hub"):
+        publish(tmp_path / "site", "hf:owner/space")
+    with pytest.raises(UserError, match="other things"):
+        publish(tmp_path / "site", f"dir:{tmp_path}")
     assert (tmp_path / "site" / "leaderboard.csv").read_text().splitlines()[1].endswith(",true")
