@@ -16,6 +16,7 @@ settings.load_profile("m3dbench")
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "support"))
+pytest_plugins = ["browser"]
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
