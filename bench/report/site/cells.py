@@ -70,16 +70,14 @@ class Column:
 
 
 def column(measure: Measure, scores: Iterable[Score | None]) -> Column:
-    """The scale of a measure: 0 to 1 for fractions, wider where values are; else from 0 to the greatest limit."""
+    """The scale of a measure: from the least to the greatest value or limit of its entries."""
     known = [
-        limit
-        for score in scores
-        if score
-        for limit in (score.value, score.low, score.high)
-        if limit is not None
+        limit for score in scores if score for limit in (score.value, score.low, score.high) if limit is not None
     ]
-    low, high = min([0.0, *known]), max([0.0, *known])
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    room = (high - low) / 20 or 0.5
     if measure.unit == "fraction":
-        return Column(measure, low, max(1.0, high), 1)
-    decimals = next((count for count, least in ((0, 1000.0), (1, 100.0)) if high >= least), 2)
-    return Column(measure, low, high if high > low else low + 1.0, decimals)
+        return Column(measure, low - room, high + room, 1)
+    greatest = max(abs(low), abs(high))
+    decimals = next((count for count, least in ((0, 1000.0), (1, 100.0)) if greatest >= least), 2)
+    return Column(measure, low - room, high + room, decimals)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from m3dbench.report.leaderboard.board import Board, Entry, Ranking, Score, Submission
 from m3dbench.report.site.cells import Cell, Column, column
 
-VERIFIED = {"from predictions": "recomputed from predictions", "from scores": "recomputed from scores", "not": "no"}
+VERIFIED = {"from predictions": "from predictions", "from scores": "from scores", "not": "no"}
 
 
 @dataclass(frozen=True)

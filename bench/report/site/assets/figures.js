@@ -69,7 +69,7 @@ window.m3dFigures = (function () {
     return {
       type: "scatter", mode: "markers", name: plain(name), y: known.map(function (pair) { return pair.at; }),
       x: known.map(function (pair) { return scaled(one, pair.item.triple[0]); }),
-      error_x: { type: "data", symmetric: false, array: side(2, 1), arrayminus: side(1, -1), thickness: 1.6, width: 0, color: look.colour },
+      error_x: { type: "data", symmetric: false, array: side(2, 1), arrayminus: side(1, -1), thickness: 2, width: 0, color: look.colour },
       marker: { size: look.size || 9, symbol: look.symbol || "circle", color: look.colour },
       text: known.map(function (pair) {
         return plain(pair.item.label) + "<br>" + number(one, pair.item.triple[0]) + " (" + interval(one, pair.item.triple) + ")";

@@ -43,15 +43,20 @@
     };
   }
 
+  function titled(axis, size) {
+    return axis && axis.title ? Object.assign({}, axis, { title: Object.assign({ font: { size: size } }, axis.title) }) : axis;
+  }
+
   function layout(made, colour, narrow) {
+    var size = narrow ? 11 : 13;
     var axis = { gridcolor: colour.line, zerolinecolor: colour.line, linecolor: colour.line, tickcolor: colour.line, fixedrange: true };
     var base = {
       height: made.height, margin: { l: 8, r: 16, t: made.legend ? 8 : 16, b: 44 }, hovermode: "closest", dragmode: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: !!made.legend,
-      font: { family: getComputedStyle(document.body).fontFamily, size: narrow ? 11 : 13, color: colour.text },
+      font: { family: getComputedStyle(document.body).fontFamily, size: size, color: colour.text },
       legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", xanchor: "left" },
       hoverlabel: { bgcolor: style("--raised"), bordercolor: colour.line, font: { color: colour.text } },
-      xaxis: Object.assign({}, axis, made.x), yaxis: Object.assign({}, axis, { automargin: true }, made.y),
+      xaxis: Object.assign({}, axis, titled(made.x, size)), yaxis: Object.assign({}, axis, { automargin: true }, titled(made.y, size)),
       shapes: made.shapes || []
     };
     return base;
