@@ -71,9 +71,7 @@ class Column:
 
 def column(measure: Measure, scores: Iterable[Score | None]) -> Column:
     """The scale of a measure: from the least to the greatest value or limit of its entries."""
-    known = [
-        limit for score in scores if score for limit in (score.value, score.low, score.high) if limit is not None
-    ]
+    known = [limit for score in scores if score for limit in (score.value, score.low, score.high) if limit is not None]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     room = (high - low) / 20 or 0.5
     if measure.unit == "fraction":

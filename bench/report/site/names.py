@@ -17,7 +17,7 @@ def slugs(ids: Iterable[str]) -> Mapping[str, str]:
     """
     known = tuple(dict.fromkeys(ids))
     plain = {one: re.sub(r"[^a-z0-9]+", "-", one.lower()).strip("-")[:LONGEST] for one in known}
-    return {one: slug if slug == one else f"{slug}-{_digest(one)}".lstrip("-") for one, slug in plain.items()}
+    return {one: slug if slug and slug == one else f"{slug}-{_digest(one)}".lstrip("-") for one, slug in plain.items()}
 
 
 def _digest(text: str) -> str:

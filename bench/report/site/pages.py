@@ -51,9 +51,7 @@ def pages(board: Board) -> Iterator[Page]:
 
 
 def _run(submission: Submission, board: Board, tables: tuple[RankingTable, ...], shared: Mapping[str, Any]) -> Page:
-    held = [
-        (table, row) for table in tables for row in table.rows if row.entry.submission == submission.submission
-    ]
+    held = [(table, row) for table in tables for row in table.rows if row.entry.submission == submission.submission]
     content = {
         **shared,
         "submission": submission,
