@@ -90,7 +90,7 @@ def test_filters_narrow_the_rows_and_say_how_many_are_left(page: Page, site: Pat
     page.get_by_label("Verified only").check()
     page.get_by_label("Uncontaminated only").check()
     assert page.locator("#board tbody tr:not([hidden]) td:is([data-v='0'], [data-k='0'])").count() == 0
-    page.get_by_label("Ranking", exact=True).select_option(index=1)
+    page.locator("[name=ranking]").select_option(index=1)
     assert page.locator("#board thead th:not([hidden])").count() == 2
     assert page.locator("#board tbody tr:not([hidden]) td:not([hidden]):not([data-v])").count() == 0
 

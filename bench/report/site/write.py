@@ -23,8 +23,8 @@ MARK = '<meta name="generator" content="m3dbench site">'
 def write_site(board: Board, out: Path) -> list[Path]:
     """Write the board's pages into ``out`` and return every file written.
 
-    The same board gives the same bytes. Pages of an earlier build that this board no longer has are removed, other files
-    left alone. Raises UserError where jinja2 is missing or ``out`` cannot be a folder.
+    The same board gives the same bytes. Pages of an earlier build that this board no longer has are removed, other
+    files left alone. Raises UserError where jinja2 is missing or ``out`` cannot be a folder.
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file", fix="name a folder for the site")
@@ -32,8 +32,7 @@ def write_site(board: Board, out: Path) -> list[Path]:
     written = [_put(out / "assets" / name, (files(__package__) / "assets" / name).read_bytes()) for name in ASSETS]
     # Without it GitHub Pages runs the pages through Jekyll.
     written.append(_put(out / ".nojekyll", b""))
-    for page in pages(board):
-        written.append(_put(out / page.path, _render(environment, board, page).encode()))
+    written.extend(_put(out / page.path, _render(environment, board, page).encode()) for page in pages(board))
     for stale in sorted(set(_earlier(out)) - set(written)):
         stale.unlink()
     return written
@@ -63,7 +62,8 @@ def _render(environment: Environment, board: Board, page: Page) -> str:
     root = "../" * page.path.count("/")
     # Not escaped again: `embedded` has made the JSON safe inside a script element.
     data = Markup(embedded(page.figures)) if page.figures is not None else None  # noqa: S704
-    context: dict[str, Any] = {"board": board, "root": root, "page": page, "data": data, "mark": Markup(MARK)}
+    mark = Markup(MARK)  # noqa: S704
+    context: dict[str, Any] = {"board": board, "root": root, "page": page, "data": data, "mark": mark}
     text = environment.get_template(page.template).render(**context, **page.content)
     return "\n".join(line for line in text.split("\n") if line.strip()) + "\n"
 
