@@ -25,9 +25,11 @@ from playwright.sync_api import sync_playwright
 from m3dbench.report.site.write import write_site
 
 LOADED = "performance.getEntriesByType('navigation')[0].loadEventEnd"
-SORT = "() => { const t = performance.now(); document.querySelector('thead button').click(); document.body.offsetHeight; return performance.now() - t; }"
+SORT = """() => { const t = performance.now(); document.querySelector('thead button').click();
+  document.body.offsetHeight; return performance.now() - t; }"""
 FILTER = """() => { const field = document.querySelector('[name=text]'), t = performance.now(); field.value = 'vox';
-  field.dispatchEvent(new Event('input', { bubbles: true })); document.body.offsetHeight; return performance.now() - t; }"""
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  document.body.offsetHeight; return performance.now() - t; }"""
 
 
 def measured(browser: Any, page: Path) -> dict[str, float]:
@@ -57,9 +59,8 @@ def main() -> None:
         out = Path(folder)
         start = time.process_time()
         written = write_site(board, out)
-        print(
-            f"build: {time.process_time() - start:.1f} CPU s, {len(written)} files, {sum(path.stat().st_size for path in written) / 1e6:.1f} MB"
-        )
+        size = sum(path.stat().st_size for path in written) / 1e6
+        print(f"build: {time.process_time() - start:.1f} CPU s, {len(written)} files, {size:.1f} MB")
         browser = driver.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
         pages = [
             out / "index.html",
