@@ -9,13 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from m3dbench.evaluate_modules import evaluate_module
+    from m3dbench.report.notebook import Comparison, compare
+    from m3dbench.report.plots import plot_comparison, plot_scores, plot_strata
     from m3dbench.runs.load import Run, load_run
 
-__all__ = ["Run", "evaluate_module", "load_run"]
+__all__ = [
+    "Comparison",
+    "Run",
+    "compare",
+    "evaluate_module",
+    "load_run",
+    "plot_comparison",
+    "plot_scores",
+    "plot_strata",
+]
 _PLACES = {
     "evaluate_module": "m3dbench.evaluate_modules",
     "Run": "m3dbench.runs.load",
     "load_run": "m3dbench.runs.load",
+    "Comparison": "m3dbench.report.notebook",
+    "compare": "m3dbench.report.notebook",
+    "plot_comparison": "m3dbench.report.plots",
+    "plot_scores": "m3dbench.report.plots",
+    "plot_strata": "m3dbench.report.plots",
 }
 __version__ = "0.1.0"
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from m3dbench.errors import ExitCode
-
-if TYPE_CHECKING:
-    from m3dbench.report.comparison.result import RunComparison
 
 EXIT = {"pass": ExitCode.OK, "regression": ExitCode.ERRORS_OVER_BUDGET}
 FLIPS = 5
@@ -38,11 +35,9 @@ def compare(
     from m3dbench.cli.compare_table import show
     from m3dbench.cli.console import PLAIN, Bars, out
     from m3dbench.errors import UserError
-    from m3dbench.report.comparison import gate as gates
-    from m3dbench.report.comparison.compare import compare_task
     from m3dbench.report.comparison.files import overall, to_json, to_junit, to_markdown
-    from m3dbench.report.comparison.result import RunComparison
     from m3dbench.report.comparison.rules import read_rules
+    from m3dbench.report.comparison.runs import compare_runs, tasks_asked
     from m3dbench.runs import jsonl
     from m3dbench.runs.folder import RunFolder
 
@@ -50,21 +45,10 @@ def compare(
         raise UserError("--junit writes the checks of a gate", field="--junit", fix="add --gate gate.toml")
     rules = read_rules(gate) if gate is not None else None
     ours, theirs = RunFolder.open(base), [RunFolder.open(path) for path in candidates]
-    asked = [name.strip() for name in task.split(",")] if task else ours.tasks()
-    if rules is not None:
-        asked = list(rules.tasks) if not task else asked
-        rules = rules.model_copy(update={"tasks": {name: rule for name, rule in rules.tasks.items() if name in asked}})
-    compared: list[RunComparison] = []
+    names = [name.strip() for name in task.split(",")] if task else None
+    asked = tasks_asked(ours, names, rules)
     with Bars() as bars, bars.stage("comparing", len(theirs) * len(asked)) as advance:
-        for candidate in theirs:
-            tasks = []
-            for name in asked:
-                level = gates.level(rules) if rules is not None else 0.95
-                tasks.append(compare_task(ours, candidate, name, allow=allow or (), level=level))
-                advance(1)
-            compared.append(RunComparison(_name(base), _name(candidate.path), tuple(tasks)))
-    if rules is not None:
-        compared = gates.judge(compared, rules, [candidate.summaries() for candidate in theirs])
+        compared = compare_runs(ours, theirs, asked, rules=rules, allow=allow or (), advance=advance)
     for run in compared:
         show(run, FLIPS)
     forms: dict[Path | None, Callable[[], bytes]] = {
@@ -82,7 +66,3 @@ def compare(
         raise typer.Exit(EXIT.get(verdict, ExitCode.NOTHING_TO_SCORE))
     if any(found.not_comparable for run in compared for found in run.tasks):
         raise typer.Exit(ExitCode.NOTHING_TO_SCORE)
-
-
-def _name(path: Path) -> str:
-    return path.resolve().name

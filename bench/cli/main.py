@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from m3dbench.cli import compare, data, diff, export, gate, judge, listing, power, published, run, score
+from m3dbench.cli import compare, data, diff, export, gate, judge, leaderboard, listing, power, published, run, score
 from m3dbench.errors import ExitCode, UserError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(gate.app, name="gate")
 app.add_typer(data.app, name="data")
 app.add_typer(export.app, name="export")
 app.add_typer(judge.app, name="judge")
+app.add_typer(leaderboard.app, name="leaderboard")
 
 
 @app.callback(invoke_without_command=True)

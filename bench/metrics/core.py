@@ -83,6 +83,7 @@ class Metric:
     ``corpus``: the rest.
     signature: library, version and options that the value depends on.
     chance: statistics that guessing gives on this pair, where that is known.
+    unit: what the value counts; ``fraction`` for one that people read in per cent.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Metric:
     family: Family = "mean"
     aggregate: Callable[[FloatArray], FloatArray] = ratio
     chance: Callable[[Any], Statistics] | None = None
+    unit: str = "fraction"
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -129,5 +129,5 @@ def _metric(
     full = f"{name}.{component}" if component else name
     told = f"{signature}|component:{component or 'value'}"
     if count:
-        return Metric(full, JudgedPair, outcomes, lambda _: None, told, "lower", worst=None, best=0.0)
-    return Metric(full, JudgedPair, outcomes, worst_mean(0.0), told, best=100.0)
+        return Metric(full, JudgedPair, outcomes, lambda _: None, told, "lower", worst=None, best=0.0, unit="errors")
+    return Metric(full, JudgedPair, outcomes, worst_mean(0.0), told, best=100.0, unit="points of 100")

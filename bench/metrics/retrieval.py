@@ -94,6 +94,7 @@ def median_rank(search: Search) -> Metric:
         family="median",
         aggregate=_half_found,
         chance=lambda pair: distribution(_anywhere(pair), pair.pool),
+        unit="rank",
     )
 
 

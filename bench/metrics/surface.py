@@ -52,6 +52,7 @@ def hd95() -> Metric:
         direction="lower",
         worst=None,
         best=0.0,
+        unit="mm",
     )
 
 

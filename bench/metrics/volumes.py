@@ -29,7 +29,7 @@ def volume_error() -> Metric:
 
 def volume_error_ml() -> Metric:
     """Mean |Vp - Vr| in ml over present references; unscored where the spacing is unknown. Lower is better."""
-    return _error("volume_error_ml", "|Vp - Vr| in ml, v1", lambda pair: voxel_ml(pair))
+    return _error("volume_error_ml", "|Vp - Vr| in ml, v1", lambda pair: voxel_ml(pair), "ml")
 
 
 def voxel_ml(pair: MaskPair) -> float | None:
@@ -63,7 +63,7 @@ def _bin(size: float, limits: tuple[float, ...], unit: str) -> str:
     return f"{SIZES[place]} ({span} {unit})"
 
 
-def _error(name: str, signature: str, scale: Callable[[MaskPair], float | None]) -> Metric:
+def _error(name: str, signature: str, scale: Callable[[MaskPair], float | None], unit: str = "fraction") -> Metric:
     """Mean of |Vp - Vr| in voxels times a scale, which is unknown where the metric cannot be scored."""
 
     def worst(pair: MaskPair) -> Statistics | None:
@@ -91,4 +91,5 @@ def _error(name: str, signature: str, scale: Callable[[MaskPair], float | None])
         direction="lower",
         worst=None,
         best=0.0,
+        unit=unit,
     )

@@ -111,7 +111,7 @@ def run_task(
     metrics = make_metrics(task, settings)
     folder = TaskFolder(run.path / task.name)
     folder.path.mkdir(exist_ok=True)
-    draft = _test_set(task, source, settings, ask, parts, folder.path / "manifest.next.jsonl", progress)
+    draft = test_set(task, source, settings, folder.path / "manifest.next.jsonl", progress, ask)
     resume = facts.of_predictions(task, adapter, draft, settings.asked(parts))
     earlier = run.earlier(task.name)
     if earlier is not None:
@@ -187,7 +187,7 @@ def estimate_task(
     ask = Asking(settings.seed, files.mask, settings.words)
     parts = parts_of(task, source, settings.parts)
     with TemporaryDirectory() as place:
-        manifest = _test_set(task, source, settings, ask, parts, Path(place) / "manifest.jsonl", progress)
+        manifest = test_set(task, source, settings, Path(place) / "manifest.jsonl", progress, ask)
         seen = control.shown(settings.control, files, manifest, settings.seed)
         adapter.prepare(context_of(task, adapter, source, settings, manifest, files, seen, ask, parts))
         with progress.stage(f"{task.name}: estimating", manifest.samples) as advance:
@@ -201,19 +201,20 @@ def estimate_task(
             return adapter.estimate(queries())
 
 
-def _test_set(
+def test_set(
     task: Task[Any],
     source: DataSource,
     settings: Settings,
-    ask: Asking,
-    parts: Collection[str] | None,
     path: Path,
-    progress: Progress,
+    progress: Progress | None = None,
+    ask: Asking | None = None,
 ) -> Manifest:
-    """The manifest of what is asked, written to a path."""
+    """The manifest of what is asked, written to a path. ``ask``: where the caller words requests himself as well."""
+    ask = ask or Asking(settings.seed, DataFiles(source.root.path).mask, settings.words)
+    parts = parts_of(task, source, settings.parts)
     variants = variant_count(task, settings.words, settings.variants)
     limit = settings.limit * variants if settings.limit is not None else None
-    with progress.stage(f"{task.name}: test set", limit) as advance:
+    with (progress or Silent()).stage(f"{task.name}: test set", limit) as advance:
         questions = control.asked(settings.control, source, settings.seed)
         samples = samples_of(task, questions, settings.split, ask, parts, variants)
         return write_manifest(samples, path, limit=limit, advance=lambda _: advance(1))

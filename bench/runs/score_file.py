@@ -9,21 +9,20 @@ from typing import Any
 from m3dbench.data.answers import AnswerFile
 from m3dbench.data.dataset import DataSource
 from m3dbench.data.files import DataFiles
-from m3dbench.data.manifest import Manifest, parts_of, samples_of, write_manifest
+from m3dbench.data.manifest import Manifest, parts_of, write_manifest
 from m3dbench.data.mask_files import read_mask_file
-from m3dbench.data.variants import variant_count
 from m3dbench.errors import DataError, ExitCode, UserError
 from m3dbench.metrics.box_convention import BoxConvention
 from m3dbench.metrics.pairs import DEFAULT_GRID
 from m3dbench.progress import Progress
 from m3dbench.runs import facts, lock
-from m3dbench.runs.engine import Settings, make_metrics
+from m3dbench.runs.engine import Settings, make_metrics, test_set
 from m3dbench.runs.folder import RunFolder, TaskFolder
 from m3dbench.runs.from_file import Counts, Grid, journal_answers, rows_as_samples
 from m3dbench.runs.pairs import PairMaker, stored_masks
 from m3dbench.runs.score_task import score_task
 from m3dbench.runs.summary import TaskSummary
-from m3dbench.task import Asking, Task
+from m3dbench.task import Task
 
 HERE = "."
 
@@ -70,8 +69,11 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
             raise UserError(f"the ids are not complete: {told}", file=job.answers.path, record=examples, field="id")
         root = job.source.root.path if job.source is not None else job.answers.path.parent
         splits: dict[str, str] = {}
+        asked: dict[str, Any] = {}
         if job.source is not None:
-            splits = job.source.splits(task.records, parts_of(task, job.source, settings.parts))
+            parts = parts_of(task, job.source, settings.parts)
+            splits = job.source.splits(task.records, parts)
+            asked = settings.asked(parts)
         about = {
             "test_set": settings.split if job.source is not None else job.answers.path.name,
             "title": task.title,
@@ -85,6 +87,7 @@ def score_file(job: FileJob, out: Path, settings: Settings, progress: Progress) 
             task.name, task.version, manifest.comparable, manifest.information, metrics, splits=splits
         )
         resume = {"task": task.name, "task_version": task.version, "manifest": manifest.digest, "model": job.model}
+        resume |= asked
         strata = settings.strata
         recorded = {"strata": strata.to_json()} if strata is not None else {}
         known = facts.Facts(resume, comparable, {"libraries": facts.libraries(), "model": {}, **recorded})
@@ -121,13 +124,7 @@ def _journal(job: FileJob, run: RunFolder, settings: Settings, progress: Progres
             counts = journal_answers(job.answers, task.answer, None, run.path, job.convention, advance)
         return manifest, counts
     files = DataFiles(job.source.root.path)
-    parts = parts_of(task, job.source, settings.parts)
-    with progress.stage(f"{task.name}: test set", None) as advance:
-        ask = Asking(settings.seed, files.mask, settings.words)
-        variants = variant_count(task, settings.words, settings.variants)
-        samples = samples_of(task, job.source, settings.split, ask, parts, variants)
-        limit = settings.limit * variants if settings.limit is not None else None
-        manifest = write_manifest(samples, path, limit=limit, advance=lambda _: advance(1))
+    manifest = test_set(task, job.source, settings, path, progress)
     known: dict[str, Grid] = {sample.id: files.grid(sample.volume) or DEFAULT_GRID for sample in manifest}
     with progress.stage(f"{task.name}: reading answers", None) as advance:
         counts = journal_answers(job.answers, task.answer, known, run.path, job.convention, advance)

@@ -55,7 +55,7 @@ def sign_flip(
     exact = cases <= EXACT_CASES
     slack = 1e-9 * max(abs(observed), 1e-12)
     low = high = count = 0
-    for flips in _exchanges(cases, seed, exact, draws):
+    for flips in exchanges(cases, seed, exact, draws, cases):
         moved = flips @ change
         found = aggregate(totals[0] + moved) - aggregate(totals[1] - moved)
         low += int((found <= observed + slack).sum())
@@ -67,13 +67,14 @@ def sign_flip(
     return SignFlip(less, greater, min(1.0, 2 * min(less, greater)), exact, cases)
 
 
-def _exchanges(cases: int, seed: int, exact: bool, draws: int) -> Iterator[FloatArray]:
-    """Blocks (n, cases) of 0 and 1: which cases exchange their answers."""
+def exchanges(cases: int, seed: int, exact: bool, draws: int, width: int) -> Iterator[FloatArray]:
+    """Blocks (n, cases) of 0 and 1: which cases exchange their answers; all, or ``draws`` drawn ones in blocks that
+    keep n times ``width`` small."""
     if exact:
         numbers = np.arange(2**cases)[:, np.newaxis]
         yield ((numbers >> np.arange(cases)) & 1).astype(np.float64)
         return
     rng = np.random.default_rng(seed)
-    block = max(1, min(draws, BLOCK_ELEMENTS // cases))
+    block = max(1, min(draws, BLOCK_ELEMENTS // width))
     for start in range(0, draws, block):
         yield rng.integers(0, 2, size=(min(block, draws - start), cases)).astype(np.float64)

@@ -89,9 +89,10 @@ class Hub:
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self.server: ThreadingHTTPServer | None = None
+        self.handler = _Handler
 
     def __enter__(self) -> Hub:
-        handler = type("Handler", (_Handler,), {"hub": self})
+        handler = type("Handler", (self.handler,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

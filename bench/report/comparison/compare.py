@@ -5,9 +5,9 @@ from __future__ import annotations
 import filecmp
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -18,14 +18,13 @@ from m3dbench.judge.lookup import metrics_of_task
 from m3dbench.metrics.core import SAME, FloatArray, Metric, Statistics
 from m3dbench.report.comparison.comparable import comparability
 from m3dbench.report.comparison.result import Flip, Paired, TaskComparison
+from m3dbench.report.scored_by import scored_by
 from m3dbench.runs import jsonl
-from m3dbench.runs.engine import Settings, make_metrics
 from m3dbench.runs.folder import RunFolder, TaskFolder
 from m3dbench.runs.paired_scores import Key, statistics
 from m3dbench.runs.summary import SEED
 from m3dbench.stats.paired import paired_difference
 from m3dbench.stats.signflip import sign_flip
-from m3dbench.task import Scoring
 
 Both = tuple[Statistics, Statistics]
 
@@ -42,7 +41,8 @@ def compare_task(
     found = comparability(base, candidate, task, primary, allow)
     if found.refusal:
         return TaskComparison(task, primary, not_comparable=found.refusal)
-    metrics, missing = _metrics(base, task)
+    recorded = base.content()["tasks"][task]["facts"]["comparable"]["scoring"]
+    metrics, missing = scored_by(task, recorded, metrics_of_task(base.task(task)))
     skipped = {**found.skipped, **missing}
     chosen = {key: metric for key, metric in metrics.items() if f"{key[1]} ({key[0]})" not in skipped}
     cells = {key: _Cell() for key in chosen}
@@ -180,21 +180,3 @@ def _samples(
 def _identical(base: TaskFolder, candidate: TaskFolder) -> bool:
     one, other = base.predictions, candidate.predictions
     return one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False)
-
-
-def _metrics(run: RunFolder, task: str) -> tuple[dict[Key, Metric], dict[str, str]]:
-    """The metrics a run was scored by, and those that cannot be made here with the reason."""
-    made = make_metrics(registry.create("tasks", task), Settings())
-    known: dict[Key, Metric] = {(scoring, metric.name): metric for scoring, chosen in made.items() for metric in chosen}
-    known |= {(scoring, metric.name): metric for scoring, metric in metrics_of_task(run.task(task))}
-    found: dict[Key, Metric] = {}
-    missing: dict[str, str] = {}
-    recorded: Mapping[str, Mapping[str, str]] = run.content()["tasks"][task]["facts"]["comparable"]["scoring"]
-    for scoring, signatures in recorded.items():
-        for name in signatures:
-            key = (scoring, name)
-            try:
-                found[key] = known.get(key) or registry.create("metrics", name)
-            except UserError as error:
-                missing[f"{name} ({cast(Scoring, scoring)})"] = error.message
-    return found, missing

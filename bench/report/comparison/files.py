@@ -31,7 +31,7 @@ def to_json(compared: Sequence[RunComparison]) -> dict[str, Any]:
 def to_markdown(compared: Sequence[RunComparison]) -> str:
     lines: list[str] = []
     for run in compared:
-        lines += [f"## {_cell(run.candidate)} against {_cell(run.base)}", ""]
+        lines += [f"## {cell(run.candidate)} against {cell(run.base)}", ""]
         if run.verdict is not None:
             lines += [f"**{MARKS[run.verdict]}**", "", *_checks(run.checks)]
         for task in run.tasks:
@@ -41,8 +41,8 @@ def to_markdown(compared: Sequence[RunComparison]) -> str:
 
 def _checks(checks: Sequence[Check]) -> list[str]:
     rows = [
-        f"| {check.task} | {_cell(check.name)} | {MARKS[check.verdict]} | {_cell(check.found)} | "
-        f"{_cell(check.required)} | {_cell(check.why)} |"
+        f"| {check.task} | {cell(check.name)} | {MARKS[check.verdict]} | {cell(check.found)} | "
+        f"{cell(check.required)} | {cell(check.why)} |"
         for check in checks
     ]
     return ["| task | check | verdict | found | required | why |", "|---|---|---|---|---|---|", *rows, ""]
@@ -51,16 +51,16 @@ def _checks(checks: Sequence[Check]) -> list[str]:
 def _task(task: TaskComparison) -> list[str]:
     lines = [f"### {task.task}", ""]
     if task.not_comparable:
-        return [*lines, f"Not comparable: {_cell(task.not_comparable)}", ""]
+        return [*lines, f"Not comparable: {cell(task.not_comparable)}", ""]
     lines += ["| metric | base | candidate | difference | 95% interval | p | better / worse / same | n (cases) |"]
     lines += ["|---|---|---|---|---|---|---|---|"]
-    lines += [f"| {' | '.join(_cell(cell) for cell in metric_cells(item, task.primary))} |" for item in task.metrics]
+    lines += [f"| {' | '.join(cell(text) for text in metric_cells(item, task.primary))} |" for item in task.metrics]
     if task.flips:
         lines += ["", f"<details><summary>{len(task.flips):,} samples changed</summary>", ""]
-        lines += [f"- {_cell(flip.id)}: {flip.base:.3f} → {flip.candidate:.3f}" for flip in task.flips[:FLIPS_SHOWN]]
+        lines += [f"- {cell(flip.id)}: {flip.base:.3f} → {flip.candidate:.3f}" for flip in task.flips[:FLIPS_SHOWN]]
         lines += ["", "</details>"]
     for what, why in task.skipped.items():
-        lines.append(f"- {_cell(what)} is not compared: {_cell(why)}")
+        lines.append(f"- {cell(what)} is not compared: {cell(why)}")
     return [*lines, ""]
 
 
@@ -88,7 +88,7 @@ def _number(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text that stays inside its Markdown cell and carries no markup of its own."""
     plain = " ".join(text.split())
     for mark, harmless in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("`", "\\`"), ("[", "\\[")):

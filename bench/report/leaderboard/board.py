@@ -17,8 +17,8 @@ class _Strict(BaseModel):
 class Score(_Strict):
     """A metric of one entry on one subset, in the metric's own unit.
 
-    value: None where undefined. low, high: the 95% interval, None where there is none. n_planned = n_scored + n_failed +
-    n_unscored.
+    value: None where undefined. low, high: the 95% interval, None where there is none. n_planned = n_scored +
+    n_failed + n_unscored.
     """
 
     value: float | None
@@ -33,7 +33,7 @@ class Score(_Strict):
 
 
 class Measure(_Strict):
-    """A metric as the entries of a ranking have it. unit: ``fraction`` (shown in per cent) or what the metric counts."""
+    """A metric as the entries of a ranking have it. unit: ``fraction`` (shown in per cent), or what it counts."""
 
     metric: str
     scoring: Scoring
@@ -96,7 +96,7 @@ class Ranking(_Strict):
 
 
 class Submission(_Strict):
-    """Who ran what. links: name -> https address. train_data: data sets the model declares, None where it says nothing."""
+    """Who ran what. links: name -> https address. train_data: data sets the model declares, None for no word of it."""
 
     submission: str
     model: str

@@ -13,7 +13,8 @@ VERIFIED = {"from predictions": "from predictions", "from scores": "from scores"
 
 @dataclass(frozen=True)
 class EntryRow:
-    """place: "3", "3=" where shared, empty where unranked. places: "2 to 5", the places compatible with the data."""
+    """place: "3", "3=" where shared, empty where unranked. places: "2 to 5", the places compatible with the data,
+    empty where that is the place alone."""
 
     entry: Entry
     place: str
@@ -131,5 +132,5 @@ def _places(entry: Entry) -> str:
     if entry.best_rank is None or entry.worst_rank is None:
         return ""
     if entry.best_rank == entry.worst_rank:
-        return str(entry.best_rank)
+        return "" if entry.best_rank == entry.rank else str(entry.best_rank)
     return f"{entry.best_rank} to {entry.worst_rank}"
