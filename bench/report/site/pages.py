@@ -31,8 +31,9 @@ def pages(board: Board) -> Iterator[Page]:
     """
     tables = tuple(ranking_table(ranking) for ranking in board.rankings)
     _check(board)
+    files = slugs(ranking.ranking for ranking in board.rankings)
     shared = {
-        "rankings": slugs(ranking.ranking for ranking in board.rankings),
+        "rankings": files,
         "runs": slugs(one.submission for one in board.submissions),
         "verified": VERIFIED,
         "tables": tables,
@@ -40,7 +41,7 @@ def pages(board: Board) -> Iterator[Page]:
     index = {"rows": board_rows(board, tables)}
     yield Page("index.html", "index.html.j2", board.title, {**shared, **index})
     for table in tables:
-        path = f"rankings/{shared['rankings'][table.ranking.ranking]}.html"
+        path = f"rankings/{files[table.ranking.ranking]}.html"
         published = [one for one in board.published if one.task == table.ranking.task]
         content = {**shared, "table": table, "published": published}
         title = f"{table.ranking.title} · {board.title}"
