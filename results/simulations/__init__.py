@@ -1,0 +1,1 @@
+"""What simulations of the statistics have shown, as data."""
