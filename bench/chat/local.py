@@ -84,12 +84,13 @@ class LocalClient:
         try:
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
-            from transformers.utils import logging as transformers_logging
+            from transformers.utils import logging
         except ImportError as error:
             raise missing_extra("A model in process (hf:PATH)", "models") from error
         local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         gpu = torch.cuda.is_available()
-        transformers_logging.disable_progress_bar()
+        settings: Any = logging
+        settings.disable_progress_bar()
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.path, padding_side="left", **local)
             precision = "auto" if gpu else torch.float32
