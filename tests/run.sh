@@ -16,4 +16,4 @@ $PIP --no-deps --no-build-isolation tests/plugin_package 2>/dev/null || $PIP --n
 .venv-test/bin/ruff check .
 .venv-test/bin/ruff format --check .
 .venv-test/bin/python -m mypy -p m3dbench
-.venv-test/bin/python -m pytest -n "${PYTEST_WORKERS:-2}" --dist worksteal "$@"
+M3DBENCH_PARITY=whole .venv-test/bin/python -m pytest -n "${PYTEST_WORKERS:-2}" --dist worksteal "$@"
