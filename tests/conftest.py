@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -53,17 +54,35 @@ def environment(_own_cache: None) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def m3dbench(environment: dict[str, str]) -> Command:
-    """The command line as a real process: ``m3dbench("run", "--model", "blind")``."""
+def m3dbench(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """The command line as a real process: ``m3dbench("run", "--model", "blind")``. See ``support/fork_server.py``."""
+    place = tmp_path_factory.mktemp("outputs")
+    server = subprocess.Popen(
+        [sys.executable, str(HERE / "support" / "fork_server.py")],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    asked, answered = server.stdin, server.stdout
 
     def call(*arguments: str | Path, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("m3dbench")), *map(str, arguments)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=cwd, timeout=300)
+        command = [str(part) for part in arguments]
+        out, err = place / "out", place / "err"
+        told = {"arguments": command, "cwd": str(cwd or Path.cwd()), "out": str(out), "err": str(err)}
+        asked.write(json.dumps(told) + "\n")
+        asked.flush()
+        status = int(answered.readline())
+        done = subprocess.CompletedProcess(command, status, out.read_text(), err.read_text())
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
-    return call
+    yield call
+    asked.close()
+    server.wait(30)
 
 
 @pytest.fixture(scope="module")
