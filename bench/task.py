@@ -67,7 +67,8 @@ class Task(ABC, Generic[R]):
     metrics: metric entry points per scoring; ``primary`` is the corrected metric that decides comparisons.
     macro: the stratum dimension over which the macro average is taken, empty for none.
     parts: sub-datasets used by default where present; empty means all. slots: the sentences that samples are worded
-    with; none where the wording is the question itself. answers: those that reference texts are made of.
+    with; none where the wording is the question itself. answers: those that reference texts are made of. hub_kind: what
+    the Hugging Face hub calls tasks of its kind, on a model's card; empty: the task's own name.
     """
 
     name: ClassVar[str]
@@ -81,6 +82,7 @@ class Task(ABC, Generic[R]):
     parts: ClassVar[tuple[str, ...]] = ()
     slots: ClassVar[tuple[Slot, ...]] = ()
     answers: ClassVar[tuple[Slot, ...]] = ()
+    hub_kind: ClassVar[str] = ""
 
     @abstractmethod
     def samples(self, record: R, ask: Asking) -> Iterator[Sample]:

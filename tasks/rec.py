@@ -16,6 +16,7 @@ from m3dbench.tasks.sentences import REC_ANSWERS, REC_QUESTIONS
 class Rec(Task[Referable]):
     name = "rec"
     title = "Referring expression comprehension"
+    hub_kind = "object-detection"
     version = "1.0"
     answer = "box"
     records = (MaskRecord, ReferringRecord, BoxRecord)

@@ -21,6 +21,7 @@ from m3dbench.tasks.text import TEXT_METRICS
 class Reg(Task[Referable]):
     name = "reg"
     title = "Referring expression generation"
+    hub_kind = "image-to-text"
     version = "1.0"
     answer = "text"
     records = (MaskRecord, ReferringRecord, BoxRecord)

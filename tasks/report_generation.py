@@ -24,6 +24,7 @@ REPORT = Slot(
 class ReportGeneration(Task[ReportRecord]):
     name = "report_generation"
     title = "Report generation"
+    hub_kind = "image-to-text"
     version = "1.0"
     answer = "text"
     records = (ReportRecord,)

@@ -16,6 +16,7 @@ RANK = tuple(f"{name}_{search}" for search in SEARCHES for name in ("mrr", "medi
 class Retrieval(Task[ReportRecord]):
     name = "retrieval"
     title = "Image-text retrieval"
+    hub_kind = "feature-extraction"
     version = "1.0"
     answer = "embedding"
     records = (ReportRecord,)

@@ -24,6 +24,7 @@ ASKED = Slot("a data set's question, as it is", 1, ("{}",))
 class SegReferring(Task[Referable]):
     name = "seg_referring"
     title = "Referring segmentation"
+    hub_kind = "image-segmentation"
     version = "1.0"
     answer = "mask"
     records = (MaskRecord, ReferringRecord)

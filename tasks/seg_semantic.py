@@ -21,6 +21,7 @@ SEGMENT = Slot(
 class SegSemantic(Task[MaskRecord]):
     name = "seg_semantic"
     title = "Semantic segmentation"
+    hub_kind = "image-segmentation"
     version = "1.0"
     answer = "mask"
     records = (MaskRecord,)

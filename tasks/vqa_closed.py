@@ -12,6 +12,7 @@ from m3dbench.task import Asking, Task
 class VqaClosed(Task[QuestionRecord]):
     name = "vqa_closed"
     title = "Closed VQA"
+    hub_kind = "visual-question-answering"
     version = "1.0"
     answer = "choice"
     records = (QuestionRecord,)

@@ -13,6 +13,7 @@ from m3dbench.tasks.text import TEXT_METRICS
 class VqaOpen(Task[QuestionRecord]):
     name = "vqa_open"
     title = "Open VQA"
+    hub_kind = "visual-question-answering"
     version = "1.0"
     answer = "text"
     records = (QuestionRecord,)

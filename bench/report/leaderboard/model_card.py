@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from m3dbench import registry
 from m3dbench.errors import missing_extra
 from m3dbench.report.leaderboard.board import Board, Entry, Measure, Ranking
 from m3dbench.report.leaderboard.cells import BANNER
 from m3dbench.report.leaderboard.contamination import DIMENSION
-
-KINDS = {
-    "vqa_closed": "visual-question-answering",
-    "vqa_open": "visual-question-answering",
-    "report_generation": "image-to-text",
-    "retrieval": "feature-extraction",
-    "rec": "object-detection",
-    "reg": "image-to-text",
-    "seg_semantic": "image-segmentation",
-    "seg_referring": "image-segmentation",
-}
-"""The hub's name of a task's kind; other tasks go by their own."""
 
 
 def model_cards(board: Board) -> dict[str, bytes]:
@@ -58,7 +47,7 @@ def _result(board: Board, ranking: Ranking, entry: Entry, measure: Measure) -> A
     if score.low is not None and score.high is not None:
         told |= {"interval_low": score.low, "interval_high": score.high, "interval": score.method}
     return EvalResult(
-        task_type=KINDS.get(ranking.task, ranking.task),
+        task_type=_kind(ranking.task),
         task_name=ranking.title,
         dataset_type=ranking.task,
         dataset_name=", ".join(names) + drawn,
@@ -68,3 +57,9 @@ def _result(board: Board, ranking: Ranking, entry: Entry, measure: Measure) -> A
         metric_value=score.value,
         metric_args=told,
     )
+
+
+def _kind(task: str) -> str:
+    """The hub's name of a task's kind; its own where it says none, or is of a package that is not installed here."""
+    kind = registry.load("tasks", task).hub_kind if task in registry.available("tasks") else ""
+    return kind or task
