@@ -31,8 +31,8 @@ class Misbehaving:
         return Counter(event["outcome"] for event in self.events())
 
     def answered(self) -> Counter[str]:
-        """How often each request was answered in full."""
-        return Counter(event["digest"] for event in self.events() if event["outcome"] == "answered")
+        """How often each request was answered in full, by the id that its reply is kept under."""
+        return Counter(event["id"] for event in self.events() if event["outcome"] == "answered")
 
     def counts(self) -> dict[str, Any]:
         with urllib.request.urlopen(self.url + "/counts", timeout=10) as answer:

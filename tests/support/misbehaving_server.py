@@ -5,7 +5,8 @@
 It writes its port into PORT when it listens. Faults that pass (429, 500, slow, cut, malformed, empty) are drawn from
 the seed, the request's content and how often it has come, and never more than ``--patience`` times in a row; faults that
 stay (refusal, unparsable) from the seed and the content. LOG gets a JSON line for everything that happened:
-``{"digest", "attempt", "outcome"}`` with outcome ``answered`` once the whole answer is out. GET /counts sums them up.
+``{"digest", "id", "attempt", "outcome"}``, id being what m3dbench keeps the reply under, with outcome ``answered`` before a whole answer goes out, so that no client can keep
+an answer that the log does not have. GET /counts sums them up.
 ``--key`` wants that bearer key (401 otherwise), ``--at-once`` answers 429 to more requests than that at one time, and
 ``--price-tag`` multiplies the tokens that it reports.
 """
@@ -23,6 +24,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from m3dbench.chat.messages import ChatRequest
+
 PASSING = ("429", "500", "slow", "cut", "malformed", "empty")
 STAYING = ("refusal", "unparsable")
 Answer = Callable[[dict[str, Any]], str]
@@ -31,6 +34,12 @@ Answer = Callable[[dict[str, Any]], str]
 def fraction(*names: object) -> float:
     digest = hashlib.sha256("\x1f".join(map(str, names)).encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def client_digest(body: dict[str, Any], endpoint: str) -> str:
+    """What m3dbench keeps a reply under."""
+    options = {name: value for name, value in body.items() if name not in ("model", "messages")}
+    return ChatRequest(tuple(body["messages"]), options).digest(endpoint, body["model"])
 
 
 def said(body: dict[str, Any]) -> str:
@@ -95,12 +104,14 @@ class Server:
             self.rates[kind] = float(rate)
         self.seen: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
+        self.kept_as: dict[str, str] = {}
         self.active = 0
         self.log = Path(options.log).open("a")  # noqa: SIM115 - as long as the process
 
     def note(self, digest: str, attempt: int, outcome: str) -> None:
         self.counts[outcome] += 1
-        self.log.write(json.dumps({"digest": digest, "attempt": attempt, "outcome": outcome}) + "\n")
+        event = {"digest": digest, "id": self.kept_as[digest], "attempt": attempt, "outcome": outcome}
+        self.log.write(json.dumps(event) + "\n")
         self.log.flush()
 
     def draw(self, kinds: tuple[str, ...], *names: object) -> str:
@@ -136,6 +147,7 @@ class Server:
         if self.options.model and body["model"] != self.options.model:
             return await self.write(writer, 404, {"error": {"message": "no such model", "code": "model_not_found"}})
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        self.kept_as[digest] = client_digest(body, f"http://{headers['host']}/v1")
         self.seen[digest] += 1
         attempt = self.seen[digest]
         for name in self.options.refuse_option or ():
@@ -174,9 +186,8 @@ class Server:
         if fault == "empty":
             self.note(digest, attempt, fault)
             return await self.write(writer, 200, {**content, "choices": []})
-        kept = await self.write(writer, 200, content)
         self.note(digest, attempt, "answered")
-        return kept
+        return await self.write(writer, 200, content)
 
     def completion(self, body: dict[str, Any], stays: str) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": self.answer(body), "refusal": None}
