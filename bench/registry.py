@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Mapping
-from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache, partial
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, Literal
 
 from m3dbench.errors import UserError
@@ -21,7 +22,7 @@ def available(group: Group) -> dict[str, EntryPoint]:
     Raises UserError when two installed packages claim one name for different objects.
     """
     found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=f"m3dbench.{group}"):
+    for point in _installed(group, tuple(sys.path)):
         other = found.setdefault(point.name, point)
         if other.value != point.value:
             raise UserError(
@@ -29,6 +30,12 @@ def available(group: Group) -> dict[str, EntryPoint]:
                 fix="uninstall one, or rename its entry point",
             )
     return dict(sorted(found.items()))
+
+
+@cache
+def _installed(group: Group, path: tuple[str, ...]) -> EntryPoints:
+    """Kept for each search path, since reading what is installed takes as long as importing a small library."""
+    return entry_points(group=f"m3dbench.{group}")
 
 
 def load(group: Group, name: str) -> Any:

@@ -76,6 +76,14 @@ class Explains(Protocol):
     def explain(self, root: DataRoot) -> None: ...
 
 
+@runtime_checkable
+class Derived(Protocol):
+    """A reader whose data are part or made of other data sets: ``sources`` names those of one of its parts, and none
+    for a part that is not its own. A model that declares one of them as training data has seen the part's volumes."""
+
+    def sources(self, part: str) -> tuple[str, ...]: ...
+
+
 @dataclass(frozen=True)
 class DataSource:
     """The data sets found at one root."""

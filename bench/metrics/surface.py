@@ -11,7 +11,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, spatial
 
 from m3dbench.metrics.core import FloatArray, Metric, Outcome, Statistics, each
 from m3dbench.metrics.masks import ABSENT, misshapen
@@ -150,6 +149,8 @@ def _edge_voxels(mask: MaskArray) -> MaskArray:
 
 def _distances(start: MaskArray, goal: MaskArray, spacing: Spacing) -> FloatArray:
     """mm from every voxel of ``start``, in C order, to the nearest voxel of ``goal``."""
+    from scipy import ndimage, spatial
+
     apart = start & ~goal
     points = np.argwhere(apart)
     found = np.zeros(start.shape, dtype=np.float64)

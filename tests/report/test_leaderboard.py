@@ -13,6 +13,8 @@ import yaml
 from submitted_runs import TASK, edit, real_data, scored
 from tests_support import contents
 
+from m3dbench.data.readers.m3d_seg import M3DSeg
+from m3dbench.data.readers.m3d_vqa import M3DVQA
 from m3dbench.errors import UserError
 from m3dbench.report.leaderboard.adding import Told, add
 from m3dbench.report.leaderboard.board import Board, Entry, Ranking
@@ -171,6 +173,12 @@ def test_training_data_is_held_against_the_test_samples(filled: Path) -> None:
     assert "Declares nothing of its training data." not in found["poor"].notes
     part = board.read(board.ids()[0]).tasks[TASK]
     assert overlap(("M3D-Data", "M3D-VQA:test", "CT-RATE"), part).seen == ("M3D-Data", "M3D-VQA:test")
+
+
+def test_readers_say_what_their_data_are_made_of() -> None:
+    assert set(M3DVQA().sources("M3D-VQA")) == {"M3D-Cap", "M3D-Data"}
+    assert set(M3DSeg().sources("0003")) == {"M3D-Seg/0003", "M3D-Seg", "M3D-Data"}
+    assert M3DSeg().sources("M3D-VQA") == M3DVQA().sources("0003") == ()
 
 
 def test_published_rows_stand_beside_with_the_reason(filled: Path) -> None:

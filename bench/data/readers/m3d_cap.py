@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from m3dbench.data.dataset import DataRoot, read_json, read_text
-from m3dbench.data.readers.paths import below_root
+from m3dbench.data.readers.paths import M3D_DATA, below_root
 from m3dbench.data.records import Record, ReportRecord
 from m3dbench.errors import DataError
 
@@ -32,6 +32,9 @@ class M3DCap:
 
     def parts(self, root: DataRoot) -> tuple[str, ...]:
         return (self.name,)
+
+    def sources(self, part: str) -> tuple[str, ...]:
+        return (M3D_DATA,) if part == self.name else ()
 
     def records(
         self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None

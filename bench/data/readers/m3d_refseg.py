@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 
 from m3dbench.data.dataset import DataRoot
 from m3dbench.data.files import inside
-from m3dbench.data.readers.paths import below_root
+from m3dbench.data.readers.paths import M3D_DATA, below_root
 from m3dbench.data.records import Record, ReferringRecord
 from m3dbench.data.tables import Place, read_rows, split_tables
 from m3dbench.errors import DataError
@@ -42,6 +42,9 @@ class M3DRefSeg:
 
     def parts(self, root: DataRoot) -> tuple[str, ...]:
         return (self.name,)
+
+    def sources(self, part: str) -> tuple[str, ...]:
+        return (M3D_DATA,) if part == self.name else ()
 
     def records(
         self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from m3dbench.data.dataset import DataRoot, read_json
 from m3dbench.data.readers.label_names import Label, labels_of
-from m3dbench.data.readers.paths import below_root
+from m3dbench.data.readers.paths import M3D_DATA, below_root
 from m3dbench.data.records import MaskRecord, Record
 from m3dbench.errors import DataError, ExitCode
 from m3dbench.metrics.names import words
@@ -22,6 +22,7 @@ FOLDER = "M3D_Seg_npy"
 RELEASE = "M3D_Seg"
 PREPARE = "m3dbench data prepare seg"
 SPLIT_KEYS = {"train": ("train", "training"), "test": ("test",), "validation": ("validation", "val")}
+_CODE = re.compile(r"^\d{4}$")
 _INDEX = re.compile(r"^mask_(\d+)\.npy$")
 
 
@@ -55,6 +56,9 @@ class M3DSeg:
         return tuple(
             sorted(path.stem for path in (root.path / FOLDER).glob("*/*.json") if path.stem == path.parent.name)
         )
+
+    def sources(self, part: str) -> tuple[str, ...]:
+        return (f"{self.name}/{part}", self.name, M3D_DATA) if _CODE.fullmatch(part) else ()
 
     def records(
         self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None

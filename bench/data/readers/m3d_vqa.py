@@ -9,8 +9,8 @@ from typing import ClassVar
 from m3dbench.data.dataset import DataRoot
 from m3dbench.data.files import inside
 from m3dbench.data.readers.m3d_cap import FOLDER as CAP_FOLDER
-from m3dbench.data.readers.m3d_cap import case_id, series_id
-from m3dbench.data.readers.paths import below_root
+from m3dbench.data.readers.m3d_cap import M3DCap, case_id, series_id
+from m3dbench.data.readers.paths import M3D_DATA, below_root
 from m3dbench.data.records import QuestionRecord, Record
 from m3dbench.data.tables import read_rows, split_tables
 from m3dbench.errors import DataError
@@ -46,6 +46,9 @@ class M3DVQA:
 
     def parts(self, root: DataRoot) -> tuple[str, ...]:
         return (self.name,)
+
+    def sources(self, part: str) -> tuple[str, ...]:
+        return (M3DCap.name, M3D_DATA) if part == self.name else ()
 
     def records(
         self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None

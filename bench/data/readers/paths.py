@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+M3D_DATA = "M3D-Data"
+"""What the M3D releases are called together."""
+
 
 def below_root(root: Path, path: str, folder: str, base: str = "") -> str:
     """The path relative to the data root.

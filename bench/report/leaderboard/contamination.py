@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
+from m3dbench import registry
+from m3dbench.data.dataset import Derived
 from m3dbench.report.leaderboard.submission import SubmittedTask
 
-MADE_OF: Mapping[str, tuple[str, ...]] = {"M3D-VQA": ("M3D-Cap",)}
-"""Data sets whose volumes are another one's."""
-WHOLE = "M3D-Data"
-CODE = re.compile(r"\d{4}")
 DIMENSION = "dataset"
 
 
@@ -44,10 +43,14 @@ def overlap(declared: Iterable[str] | None, part: SubmittedTask) -> Overlap:
 
 
 def _sources(name: str) -> tuple[str, ...]:
-    """A data set and what it is a part or made of."""
-    of_seg = (f"M3D-Seg/{name}", "M3D-Seg") if CODE.fullmatch(name) else ()
-    ours = (WHOLE,) if of_seg or name.startswith("M3D-") else ()
-    return (name, *of_seg, *MADE_OF.get(name, ()), *ours)
+    """A data set and what it is a part or made of, as the installed readers say."""
+    return (name, *(source for reader in _readers() for source in reader.sources(name)))
+
+
+@cache
+def _readers() -> tuple[Derived, ...]:
+    made = (registry.create("datasets", name) for name in registry.available("datasets"))
+    return tuple(reader for reader in made if isinstance(reader, Derived))
 
 
 def _plain(name: str) -> str:
