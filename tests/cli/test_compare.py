@@ -259,6 +259,7 @@ def test_what_is_not_finished_or_not_whole_is_named(m3dbench: Command, runs: Pat
     (cut / "run.json").write_text((cut / "run.json").read_text().replace('"complete"', '"running"'))
     (cut / "summary.json").unlink()
     assert "has not finished" in m3dbench("compare", runs / "base", cut, code=3).stdout
+    assert "cut: no finished task" in m3dbench("published", cut, "--table", "4").stdout
     assert "vqa_closed: not finished" in m3dbench("gate", "init", cut, "--out", tmp_path / "g.toml", code=3).stderr
 
 
