@@ -43,7 +43,7 @@ def test_peak_memory_of_loading(
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=True,
     )
     ratio, found = done.stdout.split()

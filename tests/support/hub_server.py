@@ -117,8 +117,6 @@ class Hub:
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "HF_HUB_OFFLINE": "0",
-            "HF_HUB_ETAG_TIMEOUT": "120",
-            "HF_HUB_DOWNLOAD_TIMEOUT": "120",
             "NO_PROXY": "127.0.0.1",
         }
 
