@@ -93,7 +93,8 @@ def test_one_question_a_case_has_mcnemar_too(m3dbench: Command, tmp_path: Path) 
 
 def test_runs_on_other_samples_are_refused_and_the_field_named(runs: Path, m3dbench: Command, tmp_path: Path) -> None:
     done = m3dbench("compare", runs / "base", runs / "few", code=3)
-    assert "manifest" in done.stdout
+    assert "differ in manifest" in done.stdout
+    assert "--allow manifest --allow requests" in done.stdout
     found = compared(
         m3dbench, tmp_path / "c.json", runs / "base", runs / "few", "--allow", "manifest", "--allow", "requests"
     )

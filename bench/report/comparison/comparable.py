@@ -48,8 +48,10 @@ def comparability(
     if refused:
         name = refused[0]
         detail = f": {_short(one.get(name))} and {_short(other.get(name))}"
+        others = f" (and in {', '.join(refused[1:])})" if refused[1:] else ""
+        options = " ".join(f"--allow {field}" for field in refused)
         return Comparability(
-            f"the runs differ in {name}, {TOLD.get(name, name)}{detail}; --allow {name} compares them all the same",
+            f"the runs differ in {name}, {TOLD.get(name, name)}{detail}{others}; {options} compares them all the same",
             (),
             {},
         )
