@@ -10,8 +10,9 @@ from pathlib import Path
 from torch import Tensor
 
 from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
-from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, shapes
+from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG
 from m3dbench.adapters.checkpoints.lora import Delta, LoraSettings, plain_name
+from m3dbench.adapters.checkpoints.stored import shapes
 from m3dbench.errors import UserError
 
 Rename = Callable[[str], str]
