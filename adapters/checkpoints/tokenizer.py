@@ -11,7 +11,7 @@ from m3dbench.adapters.checkpoints.checkpoint import TOKENIZER_FILES
 from m3dbench.adapters.checkpoints.source import local, snapshot_of
 from m3dbench.errors import UserError
 
-FILES = (*TOKENIZER_FILES, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+FILES = (*TOKENIZER_FILES, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
 def load_tokenizer(folder: Path) -> Any:

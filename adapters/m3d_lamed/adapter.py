@@ -89,6 +89,8 @@ class M3DLaMed(Adapter):
             self._placed.told["warning"] = trouble
             log.warning(trouble)
         if self._runner is None:
+            positions = self._config.language.max_position_embeddings
+            self._generation.insist_beside(len(self._tokens.golden), positions)
             self._runner = Runner.load(self._placed.checkpoint, self._config, self._placed.placement)
             self._placed.insist(checks(self._runner, self._tokens))
         if context.answer == "mask" and not self._segments:

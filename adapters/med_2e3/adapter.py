@@ -160,14 +160,11 @@ class Med2E3(Adapter):
 
         checkpoint = self._placed.checkpoint
         config = configured(checkpoint, lambda fields: Med2E3Config.of(complete(fields, checkpoint.folder)))
-        longest, new = config.max_length, self._generation.max_new_tokens
-        if longest + new > (limit := config.language.original_max_position_embeddings):
-            told = f"an answer of {new} tokens does not fit beside a prompt of {longest}"
-            raise UserError(f"{told}: the model takes {limit}", field="max_new_tokens", fix="give fewer")
+        self._generation.insist_beside(config.max_length, config.language.original_max_position_embeddings)
         return config
 
     @cached_property
     def _tokens(self) -> PromptTokens:
         from m3dbench.adapters.med_2e3.prompts import PromptTokens
 
-        return PromptTokens(self._tokenizer)
+        return PromptTokens(self._tokenizer, self._config.language.vocab_size)
