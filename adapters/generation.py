@@ -40,7 +40,7 @@ class Generation:
         return {"decoding": "greedy", "max_new_tokens": self.max_new_tokens}
 
     def insist_beside(self, prompt: int, positions: int) -> None:
-        """Raises UserError where an answer does not fit among a model's ``positions`` beside a prompt of this length."""
+        """Raises UserError where no answer fits among a model's ``positions`` beside a prompt of this length."""
         if prompt + self.max_new_tokens > positions:
             told = f"an answer of {self.max_new_tokens} tokens does not fit beside a prompt of {prompt}"
             raise UserError(f"{told}: the model takes {positions}", field="max_new_tokens", fix="give fewer")

@@ -94,14 +94,16 @@ class Plan:
         ]
         if not any(troubles):
             return
-        part = self._only_a_part()
-        raise UserError(
-            f"these are not the weights of {network}: {'; '.join(filter(None, troubles))}",
-            file=self.checkpoint.path,
-            fix=f"this file is the part {part} alone: give the folder of the whole checkpoint"
-            if part
-            else "is it the checkpoint of another model, or its config.json another's?",
-        )
+        fix = "is it the checkpoint of another model, or are its settings another's?"
+        if part := self._only_a_part():
+            fix = f"this file is the part {part} alone: give the folder of the whole checkpoint"
+        if prefix := self._prefix():
+            fix = (
+                f"the names in the file begin with {prefix!r}: save them without it, or give it as the weights' prefix"
+            )
+            fix += " where a description takes one"
+        told = f"these are not the weights of {network}: {'; '.join(filter(None, troubles))}"
+        raise UserError(told, file=self.checkpoint.path, fix=fix)
 
     def _only_a_part(self) -> str:
         """The part of the network (``vision_encoder``) whose names, without its own, all the unexpected ones are."""
@@ -109,6 +111,15 @@ class Plan:
         for part in sorted(parts):
             if self.unexpected and all(f"{part}.{name}" in self.expected for name in self.unexpected):
                 return part
+        return ""
+
+    def _prefix(self) -> str:
+        """What stands before every name that the network misses (``net.``)."""
+        missing = sorted(self.expected.keys() - self.places.keys())
+        for name in self.unexpected if missing else ():
+            prefix = name.removesuffix(missing[0])
+            if prefix != name and prefix.endswith(".") and all(prefix + one in self.unexpected for one in missing):
+                return prefix
         return ""
 
     def by_file(self) -> dict[Path, dict[str, str]]:

@@ -223,7 +223,7 @@ def test_weights_that_do_not_fit_are_named(random_segvol: Path, tmp_path: Path) 
 def test_a_folder_without_clips_tokenizer_is_refused(random_segvol: Path, random_clip: Path) -> None:
     with pytest.raises(UserError, match="tokenizer is not CLIP's"):
         made(random_segvol, tokenizer=str(random_clip))
-    with pytest.raises(UserError, match="there is no tokenizer: tokenizer.json or"):
+    with pytest.raises(UserError, match="there is no tokenizer: "):
         made(random_segvol, tokenizer=str(random_clip.parent))
 
 
