@@ -98,7 +98,7 @@ class Plan:
         if part := self._only_a_part():
             fix = f"this file is the part {part} alone: give the folder of the whole checkpoint"
         if prefix := self._prefix():
-            fix = f"the names in the file begin with {prefix!r}: save them without, or name it where a prefix can be given"
+            fix = f"the names in the file begin with {prefix!r}: save them without, or name it as their prefix"
         told = f"these are not the weights of {network}: {'; '.join(filter(None, troubles))}"
         raise UserError(told, file=self.checkpoint.path, fix=fix)
 

@@ -110,6 +110,32 @@ def test_what_volumes_go_through_is_read(random_segresnet: Path, tmp_path: Path)
             "preprocessing",
             "cannot be given the transform RandRotate",
         ),
+        (
+            {
+                "preprocessing": {
+                    "_target_": "Compose",
+                    "transforms": [
+                        {"_target_": "Spacingd", "pixdim": [1, 1, 3]},
+                        {"_target_": "Orientationd", "axcodes": "RAS"},
+                    ],
+                }
+            },
+            "preprocessing",
+            "the transform Orientation comes too late",
+        ),
+        (
+            {
+                "preprocessing": {
+                    "_target_": "Compose",
+                    "transforms": [
+                        {"_target_": "NormalizeIntensityd", "nonzero": True},
+                        {"_target_": "ScaleIntensityd"},
+                    ],
+                }
+            },
+            "preprocessing",
+            "the transform ScaleIntensity comes too late",
+        ),
         ({"preprocessing": {"_target_": "Compose", "transforms": "$[]"}}, "preprocessing", "expressions are not run"),
         ({"network_def": None}, "network_def", "there is no network_def"),
     ],
