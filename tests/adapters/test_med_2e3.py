@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ import torch
 
 from m3dbench import registry
 from m3dbench.adapter import Context, Query
-from m3dbench.adapters.med_2e3.adapter import CUT, RESIZED, Med2E3
+from m3dbench.adapters.med_2e3.adapter import Med2E3
+from m3dbench.adapters.med_2e3.answers import CUT, RESIZED
 from m3dbench.adapters.med_2e3.config import Med2E3Config
 from m3dbench.adapters.med_2e3.model import VOLUME
 from m3dbench.adapters.med_2e3.prompts import PromptTokens
@@ -286,6 +288,18 @@ def test_tokenizers_are_found_or_asked_for(copied: Path, random_clip: Path) -> N
         made(copied, tokenizer=str(copied / "args"), question_tokenizer=str(random_clip))
     with pytest.raises(UserError, match=r"there is no tokenizer at \./nowhere"):
         made(copied, tokenizer="./nowhere", question_tokenizer=str(random_clip))
+
+
+def test_settings_are_read_without_warnings_of_transformers(
+    random_med_2e3: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transformers
+
+    transformers.logging.set_verbosity_warning()  # as it is by itself
+    monkeypatch.setattr(logging.Logger, "warning_once", logging.Logger.warning)  # it would be silent a second time
+    adapter: Med2E3 = registry.create("adapters", "med-2e3", {"weights": str(random_med_2e3)})
+    assert adapter._config.max_length == 160
+    assert not caplog.records
 
 
 def test_tokenizers_of_other_models_are_refused(copied: Path) -> None:
