@@ -110,10 +110,14 @@ class M3DLaMed(Adapter):
         return answers
 
     def facts(self) -> Mapping[str, Any]:
+        prompt = {
+            "wording": self._generation.wording,
+            **self._tokens.facts(),
+        }  # before the weights are read for their digest
         return {
             **self._placed.facts(),
             "generation": self._generation.facts(),
-            "prompt": {"wording": self._generation.wording, **self._tokens.facts()},
+            "prompt": prompt,
             "companion": self._companion and {"model": self._companion.name, **self._companion.facts()},
         }
 

@@ -114,11 +114,15 @@ class Med2E3(Adapter):
         return answers
 
     def facts(self) -> Mapping[str, Any]:
+        prompt = {
+            "wording": self._generation.wording,
+            **self._tokens.facts(),
+        }  # before the weights are read for their digest
         projection = "of the checkpoint" if self._forgetful is None else f"random, seed {self._forgetful}"
         return {
             **self._placed.facts(),
             "generation": self._generation.facts(),
-            "prompt": {"wording": self._generation.wording, **self._tokens.facts()},
+            "prompt": prompt,
             "slice_scoring": {
                 "projection": projection,
                 "reference_loader_bug": self._forgetful is not None,

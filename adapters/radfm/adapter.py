@@ -84,13 +84,17 @@ class RadFMAdapter(Adapter):
         return answers
 
     def facts(self) -> Mapping[str, Any]:
+        prompt = {
+            "wording": self._generation.wording,
+            **self._tokens.facts(),
+        }  # before the weights are read for their digest
         settings = self._placed.checkpoint.file("config.json")
         return {
             **self._placed.facts(),
             "config": files_digest(settings.parent, (settings.name,)),
             "size": self._size,
             "generation": {**self._generation.facts(), "ends": [1, 2]},
-            "prompt": {"wording": self._generation.wording, **self._tokens.facts()},
+            "prompt": prompt,
         }
 
     def recorded(self) -> Mapping[str, Any]:

@@ -101,6 +101,7 @@ class SegVolAdapter(Adapter):
 
     def facts(self) -> Mapping[str, Any]:
         looks = "whole view, then windows around what it found" if self._zoom_in else "whole view"
+        # before the weights are read for their digest
         own = {"looks": looks, "normalise": self._normalise, "prompt": {"kind": "text", **self._tokens.facts()}}
         return {**self._placed.facts(), **own}
 
