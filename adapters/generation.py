@@ -39,6 +39,12 @@ class Generation:
     def facts(self) -> Mapping[str, Any]:
         return {"decoding": "greedy", "max_new_tokens": self.max_new_tokens}
 
+    def insist_beside(self, prompt: int, positions: int) -> None:
+        """Raises UserError where no answer fits among a model's ``positions`` beside a prompt of this length."""
+        if prompt + self.max_new_tokens > positions:
+            told = f"an answer of {self.max_new_tokens} tokens does not fit beside a prompt of {prompt}"
+            raise UserError(f"{told}: the model takes {positions}", field="max_new_tokens", fix="give fewer")
+
     def insist_on_room(self, prompts: Sequence[Sequence[int]], positions: int) -> None:
         """Raises ValueError for a prompt that leaves no room for an answer among a model's ``positions``."""
         room = positions - self.max_new_tokens

@@ -154,6 +154,14 @@ def random_radfm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def random_segresnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a network of MONAI's and its description. Read only."""
+    from made_monai import segresnet, write_described
+
+    return write_described(segresnet(), tmp_path_factory.mktemp("random"))
+
+
+@pytest.fixture(scope="session")
 def random_segvol(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder laid out as SegVol's, for the phantom's grid. Read only."""
     from random_checkpoints import make_segvol

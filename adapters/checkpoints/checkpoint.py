@@ -143,7 +143,9 @@ class Checkpoint:
 def read_json(path: Path) -> dict[str, Any]:
     """The fields of a JSON file. Raises UserError when it cannot be read."""
     try:
-        fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"it cannot be read: {error}", file=path, fix="copy or download it again") from error
+    if not isinstance(fields, dict):
+        raise UserError(f"it holds a {type(fields).__name__}, not fields", file=path, fix="copy or download it again")
     return fields

@@ -1,17 +1,13 @@
-"""The weight files of a checkpoint: which of a folder's count, and their tensors one by one, memory-mapped."""
+"""The weight files of a checkpoint: which of a folder's count."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from m3dbench.errors import UserError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 OPEN_CLIP = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -29,8 +25,6 @@ ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
 TRAINED_BESIDE = ("non_lora_trainables.safetensors", "non_lora_trainables.bin")
 """What training saves beside an adapter: parts that were trained in full."""
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
-WINDOWS = 16
-"""A file is opened anew after each 16th of it: pages of a mapping count as memory until it is closed."""
 
 
 @dataclass(frozen=True)
@@ -144,68 +138,3 @@ def lacks_code(place: Path) -> str:
     modules = {str(name).rpartition("--")[2].partition(".")[0] for name in named.values()}
     missing = sorted(f"{module}.py" for module in modules if not (place / f"{module}.py").is_file())
     return f"no {', '.join(missing)}" if missing else ""
-
-
-def shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Tensor name -> shape, without reading values."""
-    if path.suffix == ".safetensors":
-        with _safetensors(path) as opened:
-            return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
-    return {name: tuple(tensor.shape) for name, tensor in _unpickled(path).items()}
-
-
-def tensors(path: Path, names: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
-    """The named tensors, memory-mapped: copy what you keep, and drop each before the next is taken."""
-    limit = path.stat().st_size // WINDOWS
-    rest = list(names)
-    while rest:
-        read = 0
-        window: Any = _safetensors(path).__enter__() if path.suffix == ".safetensors" else _unpickled(path)
-        while rest and read <= limit:
-            name = rest.pop(0)
-            tensor = window.get_tensor(name) if path.suffix == ".safetensors" else window[name]
-            read += tensor.numel() * tensor.element_size()
-            yield name, tensor
-            del tensor
-        del window
-
-
-def _safetensors(path: Path) -> Any:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        return safe_open(path, "pt")
-    except (SafetensorError, OSError) as error:
-        raise _broken(path, error) from error
-
-
-def _unpickled(path: Path) -> Mapping[str, Tensor]:
-    """A state dict saved by torch.save, also one level down; only tensors are unpickled, never code."""
-    import pickle
-
-    import torch
-
-    try:
-        try:
-            found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError as error:
-            if "mmap" not in str(error):
-                raise
-            found = torch.load(path, map_location="cpu", weights_only=True)  # files of torch before 1.6
-    except pickle.UnpicklingError as error:
-        # torch's own words advise to run what is in the file
-        told = "it holds more than tensors, whose code is not run" if "weights_only" in str(error) else error
-        raise _broken(path, told) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise _broken(path, error) from error
-    for level in ("state_dict", "model"):
-        if isinstance(found, Mapping) and isinstance(found.get(level), Mapping):
-            found = found[level]
-    if not isinstance(found, Mapping):
-        raise _broken(path, f"it holds a {type(found).__name__}, not a state dict")
-    return {name: value for name, value in found.items() if isinstance(value, torch.Tensor)}
-
-
-def _broken(path: Path, error: object) -> UserError:
-    first = next(iter(str(error).strip().splitlines()), "the file ends too soon")
-    return UserError(f"the weights cannot be read: {first}", file=path, fix="copy or download the file again")

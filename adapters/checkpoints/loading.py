@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
-from m3dbench.adapters.checkpoints.files import tensors
 from m3dbench.adapters.checkpoints.placement import Placement
 from m3dbench.adapters.checkpoints.plan import Plan, Rename
+from m3dbench.adapters.checkpoints.stored import tensors
+from m3dbench.errors import UserError
 
 Network = TypeVar("Network", bound=nn.Module)
 _BUILDING = Lock()
@@ -35,7 +36,7 @@ def load(
     tensor. unused, missing_ok: patterns (whole names in the network's naming) of tensors that a checkpoint may hold
     without use, and that it may lack (they become zeros). Peak memory is the network's plus a few hundredths.
 
-    Raises UserError naming tensors that are missing, unexpected or of another shape.
+    Raises UserError naming tensors that are missing, unexpected, of another shape, or no finite numbers.
     """
     checkpoint = place if isinstance(place, Checkpoint) else Checkpoint(place)
     with weightless():
@@ -47,7 +48,11 @@ def load(
     for path, wanted in plan.by_file().items():
         for theirs, stored in tensors(path, list(wanted)):
             name = wanted[theirs]
-            filled[id(slots[name])] = _placed(plan.with_delta(name, stored), placement)
+            value = _placed(plan.with_delta(name, stored), placement)
+            if slots[name].is_floating_point() and (told := _no_numbers(value, placement)):
+                fix = "give weights that are not quantised, or copy or download the file again"
+                raise UserError(f"the tensor cannot be used: {told}", file=path, record=theirs, fix=fix)
+            filled[id(slots[name])] = value
             del stored
     for name, slot in slots.items():
         if id(slot) not in filled:
@@ -57,6 +62,14 @@ def load(
             filled[id(slot)] = value = nn.Parameter(value, requires_grad=False)
         _assign(network, name, value)
     return network.to(placement.device).eval()
+
+
+def _no_numbers(value: Tensor, placement: Placement) -> str:
+    """What keeps a tensor from filling a parameter; empty when nothing does."""
+    if not value.is_floating_point():
+        return f"it holds {str(value.dtype).removeprefix('torch.')}, and the network computes with floating numbers"
+    finite = not value.numel() or all(bool(bound.isfinite()) for bound in value.aminmax())
+    return "" if finite else f"it holds values that are not finite in {placement.dtype}"
 
 
 def _placed(value: Tensor, placement: Placement) -> Tensor:

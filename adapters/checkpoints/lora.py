@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from m3dbench.adapters.checkpoints.checkpoint import read_json
-from m3dbench.adapters.checkpoints.files import tensors
+from m3dbench.adapters.checkpoints.stored import tensors
 from m3dbench.errors import UserError
 
 PREFIXES = ("module.", "base_model.model.")

@@ -12,6 +12,7 @@ from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
 from m3dbench.adapters.checkpoints.digest import paths_digest, weights_digest
 from m3dbench.adapters.checkpoints.placement import Placement
 from m3dbench.adapters.checkpoints.selfcheck import SelfCheck, insist
+from m3dbench.adapters.checkpoints.tokenizer import quiet
 from m3dbench.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -62,9 +63,12 @@ def _version(name: str) -> str:
 def configured(checkpoint: Checkpoint, read: Callable[[Mapping[str, Any]], T]) -> T:
     """What ``read`` makes of config.json. Raises UserError when it is that of another model, naming the field."""
     try:
-        return read(checkpoint.config())
-    except (KeyError, TypeError, ValueError) as error:
-        told = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        with quiet():  # transformers' classes of settings warn of fields that are right as they are
+            return read(checkpoint.config())
+    except UserError:
+        raise
+    except Exception as error:  # their errors have no narrower class in common
+        told = f"it has no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise UserError(
             f"the configuration is not this model's: {told}",
             file=checkpoint.file(checkpoint.layout.config),

@@ -10,8 +10,9 @@ from pathlib import Path
 from torch import Tensor
 
 from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
-from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG, shapes
+from m3dbench.adapters.checkpoints.files import ADAPTER_CONFIG
 from m3dbench.adapters.checkpoints.lora import Delta, LoraSettings, plain_name
+from m3dbench.adapters.checkpoints.stored import shapes
 from m3dbench.errors import UserError
 
 Rename = Callable[[str], str]
@@ -93,14 +94,13 @@ class Plan:
         ]
         if not any(troubles):
             return
-        part = self._only_a_part()
-        raise UserError(
-            f"these are not the weights of {network}: {'; '.join(filter(None, troubles))}",
-            file=self.checkpoint.path,
-            fix=f"this file is the part {part} alone: give the folder of the whole checkpoint"
-            if part
-            else "is it the checkpoint of another model, or its config.json another's?",
-        )
+        fix = "is it the checkpoint of another model, or are its settings another's?"
+        if part := self._only_a_part():
+            fix = f"this file is the part {part} alone: give the folder of the whole checkpoint"
+        if prefix := self._prefix():
+            fix = f"the names in the file begin with {prefix!r}: save them without, or name it as their prefix"
+        told = f"these are not the weights of {network}: {'; '.join(filter(None, troubles))}"
+        raise UserError(told, file=self.checkpoint.path, fix=fix)
 
     def _only_a_part(self) -> str:
         """The part of the network (``vision_encoder``) whose names, without its own, all the unexpected ones are."""
@@ -108,6 +108,15 @@ class Plan:
         for part in sorted(parts):
             if self.unexpected and all(f"{part}.{name}" in self.expected for name in self.unexpected):
                 return part
+        return ""
+
+    def _prefix(self) -> str:
+        """What stands before every name that the network misses (``net.``)."""
+        missing = sorted(self.expected.keys() - self.places.keys())
+        for name in self.unexpected if missing else ():
+            prefix = name.removesuffix(missing[0])
+            if prefix != name and prefix.endswith(".") and all(prefix + one in self.unexpected for one in missing):
+                return prefix
         return ""
 
     def by_file(self) -> dict[Path, dict[str, str]]:

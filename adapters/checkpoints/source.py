@@ -75,6 +75,9 @@ def locate(
     UserError that says what was looked for and how to get it.
     """
     if weights is not None and (path := local(weights, "weights")) is not None:
+        if revision:
+            told = f"the weights are at {weights}, and a revision is one of a repository at the hub"
+            raise UserError(told, field="revision", fix="leave it out")
         return path
     hub_id = weights or source.hub_id
     wanted = source.of(hub_id)

@@ -11,15 +11,20 @@ from m3dbench.adapters.checkpoints.checkpoint import TOKENIZER_FILES
 from m3dbench.adapters.checkpoints.source import local, snapshot_of
 from m3dbench.errors import UserError
 
-FILES = (*TOKENIZER_FILES, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+FILES = (*TOKENIZER_FILES, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """What transformers makes of the files of a local folder, without code from it."""
+    """What transformers makes of the files of a local folder, without code from it. Raises UserError when it cannot."""
     from transformers import AutoTokenizer
 
-    with quiet():  # it warns of a model type that it need not know
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    try:
+        with quiet():  # it warns of a model type that it need not know
+            return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # it raises nothing narrower
+        told = " ".join(str(error).split()) or type(error).__name__
+        fix = f"the folder needs {' or '.join(TOKENIZER_FILES)}, whole; a config.json beside them is read too"
+        raise UserError(f"the tokenizer cannot be read: {told}", file=folder, fix=fix) from error
 
 
 @contextmanager

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from m3dbench.adapters.checkpoints import Checkpoint, Placement, load
 from m3dbench.adapters.checkpoints.checkpoint import read_json
-from m3dbench.adapters.checkpoints.files import OPEN_CLIP_CONFIG, shapes
+from m3dbench.adapters.checkpoints.files import OPEN_CLIP_CONFIG
 from m3dbench.adapters.checkpoints.lora import plain_name
 from m3dbench.adapters.checkpoints.selfcheck import SelfCheck, libraries
+from m3dbench.adapters.checkpoints.stored import shapes
 from m3dbench.adapters.slices.towers import Towers
 from m3dbench.data.slices import Picture
 from m3dbench.errors import UserError, missing_extra

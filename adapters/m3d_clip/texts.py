@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from m3dbench.adapters.checkpoints.tokenizer import load_tokenizer
+from m3dbench.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,10 +17,17 @@ MAX_TOKENS = 512
 
 
 class ReportTokens:
-    """The tokenizer of a checkpoint's folder, without code from it. positions: what the text tower has."""
+    """The tokenizer of a checkpoint's folder, without code from it. positions: what the text tower has.
+
+    Raises UserError when it is not BERT's: a text does not lie between ``[CLS]`` and ``[SEP]``.
+    """
 
     def __init__(self, folder: Path, positions: int = MAX_TOKENS) -> None:
         self._tokenizer = load_tokenizer(folder)
+        ids, ends = self._tokenizer("a")["input_ids"], (self._tokenizer.cls_token_id, self._tokenizer.sep_token_id)
+        if None in ends or (ids[0], ids[-1]) != ends:
+            told = f"the tokenizer is not BERT's: a text's ids start with {ids[0]} and end with {ids[-1]}"
+            raise UserError(told, file=folder, fix="use the tokenizer files of GoodBaiBai88/M3D-CLIP")
         self._limit = min(MAX_TOKENS, positions)
 
     def ids(self, texts: Sequence[str]) -> tuple[Tensor, Tensor, list[bool]]:

@@ -89,6 +89,8 @@ class M3DLaMed(Adapter):
             self._placed.told["warning"] = trouble
             log.warning(trouble)
         if self._runner is None:
+            positions = self._config.language.max_position_embeddings
+            self._generation.insist_beside(len(self._tokens.golden), positions)
             self._runner = Runner.load(self._placed.checkpoint, self._config, self._placed.placement)
             self._placed.insist(checks(self._runner, self._tokens))
         if context.answer == "mask" and not self._segments:
@@ -108,10 +110,14 @@ class M3DLaMed(Adapter):
         return answers
 
     def facts(self) -> Mapping[str, Any]:
+        prompt = {
+            "wording": self._generation.wording,
+            **self._tokens.facts(),
+        }  # before the weights are read for their digest
         return {
             **self._placed.facts(),
             "generation": self._generation.facts(),
-            "prompt": {"wording": self._generation.wording, **self._tokens.facts()},
+            "prompt": prompt,
             "companion": self._companion and {"model": self._companion.name, **self._companion.facts()},
         }
 

@@ -13,7 +13,7 @@ from m3dbench.adapters.checkpoints.digest import files_digest
 from m3dbench.adapters.checkpoints.placed import Placed, configured
 from m3dbench.adapters.checkpoints.placement import Placement
 from m3dbench.adapters.checkpoints.tokenizer import FILES, find_tokenizer
-from m3dbench.adapters.generation import UNFINISHED, Generation, question
+from m3dbench.adapters.generation import Generation
 from m3dbench.adapters.med_2e3.published import (
     LANGUAGE_TOKENIZER,
     PUBLISHED,
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from m3dbench.adapters.med_2e3.prompts import PromptTokens
     from m3dbench.adapters.med_2e3.running import Runner
 
-CUT = "prompt longer than the model reads, cut at its end"
-RESIZED = "volume resized to the model's grid"
 FORGOTTEN = "slices are weighed by random values, as the reference's loader leaves them: no result of the trained model"
 log = logging.getLogger(__name__)
 
@@ -90,7 +88,7 @@ class Med2E3(Adapter):
         self._runner: Runner | None = None
 
     def prepare(self, context: Context) -> None:
-        self._verbatim = self._generation.verbatim(context)
+        self._context = context
         if self._forgetful is not None:
             self._placed.told["warning"] = FORGOTTEN
             log.warning(FORGOTTEN)
@@ -106,43 +104,25 @@ class Med2E3(Adapter):
             placed.insist(checks(self._runner, self._tokens))
 
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
-        from m3dbench.adapters.med_2e3.prompts import REPORT
-        from m3dbench.adapters.med_2e3.running import Asked
+        from m3dbench.adapters.med_2e3.answers import predictions
 
         assert self._runner is not None  # noqa: S101 - prepare came first
-        requests = [query.request for query in queries]
-        texts = [(one.wording if self._verbatim else question(one, REPORT)).strip() for one in requests]
-        asked = [
-            Asked(query.volume(), text, self._tokens.ids(text)) for query, text in zip(queries, texts, strict=True)
-        ]
-        answers = self._runner.answer(asked, self._generation.max_new_tokens, self._tokens.end)
+        verbatim = self._generation.verbatim(self._context)
+        answers = predictions(queries, self._runner, self._tokens, self._generation, verbatim=verbatim)
         if reached := self._runner.halving.limit:
             self._placed.told["batch_limit"] = reached
-        told = []
-        for query, one, answer in zip(queries, asked, answers, strict=True):
-            notes = {
-                CUT: answer.cut,
-                UNFINISHED: len(answer.ids) == self._generation.max_new_tokens,
-                RESIZED: query.grid() != self._runner.grid,
-            }
-            told.append(
-                Prediction(
-                    query.id,
-                    text=self._tokens.text(answer.ids),
-                    wording=one.question,
-                    prompt_ids=tuple(one.ids),
-                    notes=tuple(note for note, applies in notes.items() if applies),
-                    slices=answer.slices,
-                )
-            )
-        return told
+        return answers
 
     def facts(self) -> Mapping[str, Any]:
+        prompt = {
+            "wording": self._generation.wording,
+            **self._tokens.facts(),
+        }  # before the weights are read for their digest
         projection = "of the checkpoint" if self._forgetful is None else f"random, seed {self._forgetful}"
         return {
             **self._placed.facts(),
             "generation": self._generation.facts(),
-            "prompt": {"wording": self._generation.wording, **self._tokens.facts()},
+            "prompt": prompt,
             "slice_scoring": {
                 "projection": projection,
                 "reference_loader_bug": self._forgetful is not None,
@@ -160,14 +140,11 @@ class Med2E3(Adapter):
 
         checkpoint = self._placed.checkpoint
         config = configured(checkpoint, lambda fields: Med2E3Config.of(complete(fields, checkpoint.folder)))
-        longest, new = config.max_length, self._generation.max_new_tokens
-        if longest + new > (limit := config.language.original_max_position_embeddings):
-            told = f"an answer of {new} tokens does not fit beside a prompt of {longest}"
-            raise UserError(f"{told}: the model takes {limit}", field="max_new_tokens", fix="give fewer")
+        self._generation.insist_beside(config.max_length, config.language.original_max_position_embeddings)
         return config
 
     @cached_property
     def _tokens(self) -> PromptTokens:
         from m3dbench.adapters.med_2e3.prompts import PromptTokens
 
-        return PromptTokens(self._tokenizer)
+        return PromptTokens(self._tokenizer, self._config.language.vocab_size)

@@ -56,13 +56,16 @@ class Med2E3Config:
             raise ValueError(f"slices of {height}x{width} voxels, and vision2d_model takes {slices.image_size} squared")
         if any(size % POOLING for size in volume.grid) or depth % (volume.grid[0] // POOLING):
             raise ValueError(f"img_size {volume.image_size} with patch_size {volume.patch_size} cannot be pooled")
-        return Med2E3Config(
+        config = Med2E3Config(
             language=_language(fields["llm_config"]),
             slices=slices,
             volume=volume,
             question=BertConfig(**fields["vision3d_model_config"].get("text_config", {})),
             max_length=int(fields.get("llm_max_length", MAX_LENGTH)),
         )
+        if config.max_length <= config.image_tokens:
+            raise ValueError(f"llm_max_length is {config.max_length}, and a volume takes {config.image_tokens} of them")
+        return config
 
     @property
     def slice_tokens(self) -> int:

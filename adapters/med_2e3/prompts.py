@@ -21,23 +21,30 @@ BEFORE = (
 )
 AFTER = "\n{} ASSISTANT:"
 """What stands before the volume, and after it around the question."""
+END = "<|endoftext|>"
 GOLDEN = "Can you describe the liver in this image?"
 """The ids of its prompt stand in every run's record."""
 REPORT = "Please generate a medical report based on this image."
 
 
 class PromptTokens:
-    """The language model's tokenizer, without code from its folder. end: the token that ends an answer.
+    """The language model's tokenizer, without code from its folder. words: size of its vocabulary. end: the token that
+    ends an answer.
 
-    Raises UserError when the tokenizer has no such token.
+    Raises UserError when the tokenizer ends answers by another token, or has more tokens than the model.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, words: int) -> None:
         self.folder = folder
         self._tokenizer = load_tokenizer(folder)
-        if self._tokenizer.eos_token_id is None:
+        told = ""
+        if self._tokenizer.eos_token != END:
+            told = f"its end token is {self._tokenizer.eos_token!r}, expected {END!r}"
+        elif len(self._tokenizer) > words:
+            told = f"it has {len(self._tokenizer)} tokens, and the language model {words}"
+        if told:
             fix = "use the files of microsoft/Phi-3-mini-128k-instruct"
-            raise UserError("the tokenizer has no end token", file=folder, fix=fix)
+            raise UserError(f"the tokenizer is not Med-2E3's: {told}", file=folder, fix=fix)
         self.end = int(self._tokenizer.eos_token_id)
         start = self._tokenizer.bos_token_id
         self._start = [start] if start is not None and self._tokenizer("a")["input_ids"][:1] == [start] else []

@@ -78,7 +78,7 @@ class MonaiSeg(Adapter):
             placement, weights = self._placed.placement, self._description.weights
             network = loaded(self._build(), weights, self._placed.checkpoint.path, placement)
             self._runner = Runner(network, self._description, placement)
-            self._placed.insist(self._runner.checks())
+            self._placed.insist(self._runner.checks(self._file))
 
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
         return [self._answer(query) for query in queries]

@@ -18,6 +18,8 @@ PASSED_OVER = frozenset(
     {"LoadImage", "EnsureChannelFirst", "EnsureType", "ToTensor", "CastToType", "SelectItems", "CropForeground"}
 )
 """Preparation that a stored volume has behind it, or that changes no more than where windows lie."""
+ORDER = ("Orientation", "Spacing Resize", "ScaleIntensityRange", "ScaleIntensity NormalizeIntensity")
+"""In which a volume is prepared here, at most one of each; another order would be another result."""
 ANSWERING = frozenset({"Activations", "AsDiscrete"})
 """What comes after the network that says how its channels are read."""
 NETS = "monai.networks.nets."
@@ -109,7 +111,12 @@ class Bundle:
 
     def _input(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
+        last = -1
         for name, settings in self._transforms("preprocessing"):
+            place = next((rank for rank, names in enumerate(ORDER) if name in names.split()), len(ORDER))
+            if place <= last:
+                raise self._unfit(f"the transform {name} comes too late to be given to volumes here", "preprocessing")
+            last = place
             match name:
                 case "Orientation":
                     found["orientation"] = settings.get("axcodes", "RAS")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from m3dbench.errors import UserError
 PAGE = "docs/model-monai-seg.md"
 Positive = Annotated[float, Field(gt=0)]
 Size = Annotated[int, Field(ge=1)]
-Channel = Annotated[int, Field(ge=0)]
+Channel = Annotated[int, Field(ge=0, strict=True)]
 _AXES = ("RL", "AP", "SI")
 
 
@@ -44,6 +45,16 @@ class Weights(_Strict):
     prefix: str = ""
     unused: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+    @field_validator("unused", "missing")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+        return value
 
 
 class Input(_Strict):

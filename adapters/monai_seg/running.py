@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from m3dbench.adapters.checkpoints import Placement
 from m3dbench.adapters.checkpoints.selfcheck import SelfCheck, body_volume, libraries
 from m3dbench.adapters.monai_seg.description import Description
 from m3dbench.adapters.monai_seg.volumes import seen
+from m3dbench.adapters.nets.halving import out_of_memory
 from m3dbench.adapters.nets.kept import Kept
 from m3dbench.data.geometry import Geometry
 from m3dbench.errors import UserError
@@ -71,18 +73,27 @@ class Runner:
         active = logits.softmax(dim=1) if self._description.activation == "softmax" else logits.sigmoid()
         return active.cpu()
 
-    def checks(self) -> Iterator[SelfCheck]:
-        """The start-up checks, on a made body of the window's size; tensors were checked on loading."""
+    def checks(self, file: Path) -> Iterator[SelfCheck]:
+        """The start-up checks, on a made body of the window's size; tensors were checked on loading. file: of the
+        description."""
         yield libraries(LIBRARIES)
-        body = torch.from_numpy(body_volume((1, *self._description.sliding.size)))[None]
-        full, empty = self.scores(body), self.scores(torch.full_like(body, 0.5))
+        size = self._description.sliding.size
+        body = torch.from_numpy(body_volume((1, *size)))[None]
+        try:
+            full, empty = self.scores(body), self.scores(torch.full_like(body, 0.5))
+        except (RuntimeError, ValueError) as error:
+            if out_of_memory(error):
+                raise
+            told = f"the network does not take windows of {list(size)}: {str(error).strip().splitlines()[0]}"
+            fix = "give sizes that its strides divide: multiples of 32 suit most networks"
+            raise UserError(told, file=file, field="sliding.size", fix=fix) from error
         last, named = full.shape[1] - 1, max(self._labelled)
         if named > last:
             told = f"the network's output channels are 0 to {last}, and the label table names {named}"
-            raise UserError(told, field="labels", fix="is it the table of another network?")
+            raise UserError(told, file=file, field="labels", fix="is it the table of another network?")
         if last == 0 and self._description.activation == "softmax":
             told = "softmax of the network's single output channel is 1 everywhere"
-            raise UserError(told, field="activation", fix='activation = "sigmoid"')
+            raise UserError(told, file=file, field="activation", fix='activation = "sigmoid"')
         sound = bool(full.isfinite().all()) and full.shape[2:] == body.shape[2:]
         yield SelfCheck("output", sound, f"{tuple(full.shape)} of {tuple(body.shape)}")
         gap = float((full - empty).abs().max())

@@ -29,6 +29,14 @@ class ViT3DConfig:
     heads: int = 12
     class_token: bool = True
 
+    def __post_init__(self) -> None:
+        sizes = (*self.image_size, self.width), (*self.patch_size, self.heads)
+        if len(sizes[0]) != 4 or len(sizes[1]) != 4 or any(size % part for size, part in zip(*sizes, strict=True)):
+            raise ValueError(
+                f"an image of {self.image_size} voxels is not tiled by patches of {self.patch_size}, "
+                f"or a width of {self.width} not by {self.heads} heads"
+            )
+
     @property
     def grid(self) -> tuple[int, int, int]:
         """Patches along (D, H, W)."""

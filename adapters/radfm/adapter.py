@@ -68,8 +68,9 @@ class RadFMAdapter(Adapter):
             from m3dbench.adapters.radfm.checks import checks
             from m3dbench.adapters.radfm.running import Runner
 
-            tokens, place = self._tokens, self._placed
-            self._runner = Runner.load(place.checkpoint, self._config, place.placement, self._size)
+            tokens, place, config = self._tokens, self._placed, self._config
+            self._generation.insist_beside(len(tokens.golden), config.language.max_position_embeddings)
+            self._runner = Runner.load(place.checkpoint, config, place.placement, self._size)
             place.insist(checks(self._runner, tokens))
 
     def predict(self, queries: Sequence[Query]) -> Sequence[Prediction]:
@@ -83,13 +84,17 @@ class RadFMAdapter(Adapter):
         return answers
 
     def facts(self) -> Mapping[str, Any]:
+        prompt = {
+            "wording": self._generation.wording,
+            **self._tokens.facts(),
+        }  # before the weights are read for their digest
         settings = self._placed.checkpoint.file("config.json")
         return {
             **self._placed.facts(),
             "config": files_digest(settings.parent, (settings.name,)),
             "size": self._size,
             "generation": {**self._generation.facts(), "ends": [1, 2]},
-            "prompt": {"wording": self._generation.wording, **self._tokens.facts()},
+            "prompt": prompt,
         }
 
     def recorded(self) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from m3dbench.adapters.checkpoints import Checkpoint, Placement, load
-from m3dbench.adapters.checkpoints.files import shapes, tensors
+from m3dbench.adapters.checkpoints.stored import shapes, tensors
 from m3dbench.adapters.nets.halving import Halving
 from m3dbench.adapters.nets.kept import Kept
 from m3dbench.adapters.radfm.config import RadFMConfig

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m3dbench.adapter import Adapter, Context, Query
@@ -13,6 +12,7 @@ from m3dbench.adapters.checkpoints.checkpoint import Checkpoint
 from m3dbench.adapters.checkpoints.placed import Placed
 from m3dbench.adapters.checkpoints.placement import Placement
 from m3dbench.adapters.checkpoints.source import WeightSource
+from m3dbench.adapters.checkpoints.tokenizer import find_tokenizer
 from m3dbench.adapters.located import located
 from m3dbench.data.prediction import Prediction
 from m3dbench.errors import UserError
@@ -30,6 +30,7 @@ SOURCE = WeightSource(
     memory="2 GB",
     alternative="m3d-lamed-tiny",
 )
+TOKENIZER = "openai/clip-vit-base-patch32"
 PROMPTS = ("text",)
 LEAKING = ("box", "point", "points", "bbox", "mask")
 NORMALISE = ("none", "foreground")
@@ -41,8 +42,8 @@ log = logging.getLogger(__name__)
 class SegVolAdapter(Adapter):
     """The published checkpoint, or one of its layout; prompts are text only, never a box or a point.
 
-    weights: a folder, a hub id with its ``revision``, or the single .pth file; tokenizer: the folder of CLIP's
-    tokenizer where it is not beside the weights. zoom_in: look again, at full resolution, around what was found.
+    weights: a folder, a hub id with its ``revision``, or the single .pth file; tokenizer: folder or hub id of CLIP's,
+    where the weights come without. zoom_in: look again, at full resolution, around what was found.
     normalise: ``none`` takes volumes as M3D-Seg stores them, ``foreground`` clips them first as SegVol's preparation.
     """
 
@@ -74,7 +75,14 @@ class SegVolAdapter(Adapter):
                 raise UserError(f"there is no {field} {value!r}", field=field, fix=f"one of: {', '.join(known)}")
         checkpoint = Checkpoint.find(SOURCE, weights or None, revision or None, download=download)
         self._placed = Placed(checkpoint, Placement.of(dtype, device))
-        self._tokenizer = tokenizer
+        self._tokenizer = find_tokenizer(
+            tokenizer,
+            (checkpoint.folder,),
+            TOKENIZER,
+            option="tokenizer",
+            what="CLIP's tokenizer",
+            download=download,
+        )
         self._zoom_in = zoom_in
         self._normalise = normalise
         self._runner: Runner | None = None
@@ -93,11 +101,12 @@ class SegVolAdapter(Adapter):
 
     def facts(self) -> Mapping[str, Any]:
         looks = "whole view, then windows around what it found" if self._zoom_in else "whole view"
+        # before the weights are read for their digest
         own = {"looks": looks, "normalise": self._normalise, "prompt": {"kind": "text", **self._tokens.facts()}}
         return {**self._placed.facts(), **own}
 
     def recorded(self) -> Mapping[str, Any]:
-        return self._placed.recorded()
+        return {**self._placed.recorded(), "tokenizer": str(self._tokenizer)}
 
     def _answer(self, query: Query) -> Prediction:
         from m3dbench.adapters.segvol.texts import phrase
@@ -125,9 +134,4 @@ class SegVolAdapter(Adapter):
     def _tokens(self) -> PromptTokens:
         from m3dbench.adapters.segvol.texts import PromptTokens
 
-        folder = Path(self._tokenizer).expanduser() if self._tokenizer else self._placed.checkpoint.tokenizer_folder()
-        if not folder.is_dir():
-            raise UserError(
-                f"there is no folder {folder}", field="tokenizer", fix="give the folder of CLIP's tokenizer"
-            )
-        return PromptTokens(folder, self._config.text.max_position_embeddings)
+        return PromptTokens(self._tokenizer, self._config.text)

@@ -218,6 +218,48 @@ def test_a_cut_file_is_named(name: str, tensors: dict[str, Tensor], tmp_path: Pa
         assert name in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_a_pointer_of_git_lfs_is_no_weights(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    with pytest.raises(UserError, match="the pointer that Git LFS keeps") as caught:
+        load(Toy, tmp_path, placement=FP32)
+    assert "git lfs pull" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("key", ["model_state_dict", "net"])
+def test_a_training_states_only_state_dict_is_read(
+    key: str, toy: Toy, tensors: dict[str, Tensor], tmp_path: Path
+) -> None:
+    file = tmp_path / "last.pt"
+    state: dict[str, Any] = {key: tensors, "epoch": 3, "optimizer": {"state": {}, "param_groups": []}}
+    torch.save(state, file)
+    assert same(load(Toy, tmp_path, placement=FP32), toy)
+    torch.save({**state, "ema": tensors}, file)
+    with pytest.raises(UserError, match=f"the file holds several state dicts: '{key}', 'ema'") as caught:
+        load(Toy, tmp_path, placement=FP32)
+    assert caught.value.file == str(file)
+    torch.save({"epoch": 3}, file)
+    with pytest.raises(UserError, match="the file holds no tensors: 'epoch'"):
+        load(Toy, tmp_path, placement=FP32)
+
+
+@pytest.mark.parametrize(
+    ("value", "placement", "told"),
+    [
+        (torch.ones(11, 6, dtype=torch.int8), FP32, "it holds int8, and the network computes with floating numbers"),
+        (torch.full((11, 6), torch.nan), FP32, "values that are not finite in fp32"),
+        (torch.full((11, 6), 1e6), Placement("cpu", "fp16"), "values that are not finite in fp16"),
+    ],
+)
+def test_tensors_without_usable_numbers_are_named(
+    value: Tensor, placement: Placement, told: str, tensors: dict[str, Tensor], tmp_path: Path
+) -> None:
+    write_weights({**tensors, "head.weight": value}, tmp_path, 1, "safetensors")
+    with pytest.raises(UserError, match=told) as caught:
+        load(Toy, tmp_path, placement=placement)
+    assert caught.value.record == "head.weight"
+
+
 def test_which_file_counts(tensors: dict[str, Tensor], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no weight files"):
         weight_files(tmp_path)

@@ -98,6 +98,13 @@ def test_of_another_repository_nothing_is_claimed(cache: Path) -> None:
     assert "8.1" not in str(caught.value)
 
 
+def test_a_path_has_no_revision(tmp_path: Path) -> None:
+    assert locate(SOURCE, str(tmp_path)) == tmp_path
+    with pytest.raises(UserError, match="a revision is one of a repository at the hub") as caught:
+        locate(SOURCE, str(tmp_path), "v2")
+    assert caught.value.field == "revision"
+
+
 def test_a_partial_download_is_not_taken(cache: Path) -> None:
     cached(cache, ["config.json", "model.safetensors.index.json", min(SHARDS)])
     with pytest.raises(UserError, match=f"not complete: 1 of 2 weight files are missing: {max(SHARDS)}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +15,11 @@ import torch
 
 from m3dbench import registry
 from m3dbench.adapter import Context, Query
-from m3dbench.adapters.med_2e3.adapter import CUT, RESIZED, Med2E3
+from m3dbench.adapters.med_2e3.adapter import Med2E3
+from m3dbench.adapters.med_2e3.answers import CUT, RESIZED
 from m3dbench.adapters.med_2e3.config import Med2E3Config
 from m3dbench.adapters.med_2e3.model import VOLUME
+from m3dbench.adapters.med_2e3.prompts import PromptTokens
 from m3dbench.adapters.med_2e3.published import complete
 from m3dbench.adapters.med_2e3.running import Answered, Asked, Runner
 from m3dbench.data.sample import Request
@@ -252,7 +255,9 @@ def settings(folder: Path, part: str, **fields: Any) -> None:
         ("args", {"vision2d_model_select_layer": -2}, "vision2d_model_select_layer is -2"),
         ("llm", {"rope_scaling": None}, "rope_scaling of llm_config is missing"),
         ("llm", {"original_max_position_embeddings": 170}, "an answer of 16 tokens does not fit"),
+        ("args", {"llm_max_length": 28}, "llm_max_length is 28, and a volume takes 28 of them"),
         ("vision2d_model", {"image_size": 96}, "slices of 64x64 voxels, and vision2d_model takes 96"),
+        ("vision3d_model", {"num_heads": 5}, "a width of 48 not by 5 heads"),
     ],
 )
 def test_settings_of_another_model_are_named(part: str, fields: dict[str, Any], told: str, copied: Path) -> None:
@@ -283,6 +288,31 @@ def test_tokenizers_are_found_or_asked_for(copied: Path, random_clip: Path) -> N
         made(copied, tokenizer=str(copied / "args"), question_tokenizer=str(random_clip))
     with pytest.raises(UserError, match=r"there is no tokenizer at \./nowhere"):
         made(copied, tokenizer="./nowhere", question_tokenizer=str(random_clip))
+
+
+def test_settings_are_read_without_warnings_of_transformers(
+    random_med_2e3: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transformers
+
+    transformers.logging.set_verbosity_warning()  # as it is by itself
+    monkeypatch.setattr(logging.Logger, "warning_once", logging.Logger.warning)  # it would be silent a second time
+    adapter: Med2E3 = registry.create("adapters", "med-2e3", {"weights": str(random_med_2e3)})
+    assert adapter._config.max_length == 160
+    assert not caplog.records
+
+
+def test_tokenizers_of_other_models_are_refused(copied: Path) -> None:
+    with pytest.raises(UserError, match="the tokenizer is not BERT's") as caught:
+        made(copied, question_tokenizer=str(copied / "llm"))
+    assert caught.value.file == str(copied / "llm")
+    with pytest.raises(UserError, match=r"not Med-2E3's: its end token is None, expected '<\|endoftext\|>'"):
+        made(copied, tokenizer=str(copied / "m3d_clip_tokenizer"))
+    with pytest.raises(UserError, match="not Med-2E3's: it has 25 tokens, and the language model 20"):
+        PromptTokens(copied / "llm", 20)
+    (copied / "llm" / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match="the tokenizer cannot be read"):
+        made(copied)
 
 
 def test_the_old_name_of_the_rotary_scaling_means_the_same(random_med_2e3: Path) -> None:

@@ -137,6 +137,14 @@ def test_a_prompt_without_room_for_an_answer_is_an_error(radfm: RadFMAdapter) ->
         radfm.predict([query("liver " * 600)])
 
 
+def test_a_limit_that_no_answer_fits_is_refused_at_once(random_radfm: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"an answer of 510 tokens .* beside a prompt of 1\d: the model takes 512"
+    ) as told:
+        made(random_radfm, max_new_tokens="510")
+    assert told.value.field == "max_new_tokens"
+
+
 def test_a_stretch_of_text_between_scans_begins_like_a_text(tmp_path: Path) -> None:
     """A sentencepiece model as LLaMA's is: a space goes before each stretch, and those beside scans are dropped."""
     spm = pytest.importorskip("sentencepiece")

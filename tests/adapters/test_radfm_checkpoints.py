@@ -101,15 +101,23 @@ def test_a_run_is_told_by_its_settings(random_radfm: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("fields", "told"),
-    [({"model_type": "lamed_llama"}, "model_type is 'lamed_llama'"), ({"vision": {"dim": 25}}, "vision.dim is 25")],
+    [
+        ({"model_type": "lamed_llama"}, "model_type is 'lamed_llama'"),
+        ({"vision": {"dim": 25}}, "vision.dim is 25"),
+        ({"hidden_size": "wide"}, ".*'hidden_size'"),
+    ],
 )
-def test_a_configuration_of_another_model_is_named(
-    fields: dict[str, Any], told: str, random_radfm: Path, tmp_path: Path
+def test_a_configuration_of_another_model_is_named_before_the_weights_are_read(
+    fields: dict[str, Any], told: str, random_radfm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delattr("m3dbench.adapters.checkpoints.placed.weights_digest")
     shutil.copytree(random_radfm, tmp_path / "other")
     settings = tmp_path / "other" / "config.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), **fields}))
     with pytest.raises(UserError, match=f"configuration is not this model's: {told}"):
+        created(tmp_path / "other").facts()
+    settings.write_text("[]")
+    with pytest.raises(UserError, match="it holds a list, not fields"):
         created(tmp_path / "other").facts()
 
 

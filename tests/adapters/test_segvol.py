@@ -192,6 +192,9 @@ def test_a_file_without_a_configuration_is_of_published_size(tmp_path: Path) -> 
     [
         ({"model_type": "lamed_phi3"}, "model_type is 'lamed_phi3', expected 'segvol'"),
         ({"image_encoder": {"qkv_bias": True}}, "image_encoder.qkv_bias is True, only False"),
+        ({"image_encoder": None}, "the configuration is not this model's"),
+        ({"text_config": {"hidden_size": 33}}, r"the configuration is not this model's: .* \(33\)"),
+        ({"spatial_size": [25, 64, 64]}, r"\(25, 64, 64\) voxels is not tiled by patches of \(4, 16, 16\)"),
     ],
 )
 def test_a_configuration_of_another_model_is_named(
@@ -220,6 +223,16 @@ def test_weights_that_do_not_fit_are_named(random_segvol: Path, tmp_path: Path) 
 def test_a_folder_without_clips_tokenizer_is_refused(random_segvol: Path, random_clip: Path) -> None:
     with pytest.raises(UserError, match="tokenizer is not CLIP's"):
         made(random_segvol, tokenizer=str(random_clip))
+    with pytest.raises(UserError, match="there is no tokenizer: "):
+        made(random_segvol, tokenizer=str(random_clip.parent))
+
+
+def test_clips_tokenizer_is_asked_for_where_the_weights_come_without(random_segvol: Path, tmp_path: Path) -> None:
+    shutil.copy(random_segvol / "model.safetensors", tmp_path / "SegVol.safetensors")
+    with pytest.raises(UserError, match="CLIP's tokenizer is not on this machine") as caught:
+        registry.create("adapters", "segvol", {"weights": str(tmp_path / "SegVol.safetensors")})
+    assert "-o tokenizer=FOLDER" in str(caught.value.fix)
+    assert "openai/clip-vit-base-patch32" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from m3dbench.report.mask_export import answers_of
+from m3dbench.runs.folder import RunFolder
+from m3dbench.runs.masks import read_mask
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 ALL = {
     "vqa_closed",
@@ -95,33 +99,67 @@ def test_the_published_layout_runs(
     assert all(row["prompt_ids"][:2] == [[1, 1], [3, 256]] for row in rows)
 
 
-def test_segvol_runs_its_tasks_at_full_size(
-    shared: Path,
-    phantom: Path,
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The weights of the parity material; what the encoder makes of a view is put in, and there is one look only."""
-    import torch
+@pytest.fixture
+def segvol(
+    shared: Path, phantom: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """``m3dbench run`` with the parity weights of SegVol, in this process; a call gives the run's folder."""
     from published_folder import published_once
 
-    from m3dbench.adapters.nets.segvol import SegVol
     from m3dbench.cli.main import main
 
     folder = published_once(shared / "parity", "segvol", tmp_path_factory)
+    place = tmp_path_factory.mktemp("segvol")
+    monkeypatch.chdir(place)
+
+    def call(*arguments: str) -> RunFolder:
+        common = ["run", "--model", "segvol", "--data", str(phantom), "--out", "run", "-o", f"weights={folder}"]
+        monkeypatch.setattr(sys, "argv", ["m3dbench", *common, "--scoring", "corrected", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+        return RunFolder.open(place / "run")
+
+    return call
+
+
+def test_segvol_runs_its_tasks_at_full_size(segvol: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the encoder makes of a view is put in, and there is one look only."""
+    import torch
+
+    from m3dbench.adapters.nets.segvol import SegVol
+
     cells = torch.sin(torch.arange(2048.0 * 768)).view(1, 2048, 768)
     monkeypatch.setattr(SegVol, "encode", lambda self, images: cells * (1 + images.mean()))
-    monkeypatch.chdir(tmp_path)
-    call = ["run", "--model", "segvol", "--task", "all", "--limit", "2", "--data", str(phantom), "--out", "run"]
-    call += ["-o", f"weights={folder}", "-o", "zoom_in=no", "--scoring", "corrected"]
-    monkeypatch.setattr(sys, "argv", ["m3dbench", *call])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
-    for name in ("rec", "seg_semantic", "seg_referring"):
-        summary = json.loads(Path("run", name, "summary.json").read_text())["tasks"][name]
-        assert summary["predictions"] == {"ok": 2, "error": 0, "refused": 0, "missing": 0}, name
-    row = json.loads(Path("run", "seg_semantic", "predictions.jsonl").read_text().splitlines()[0])
-    assert row["mask"]["shape"] == [24, 64, 64]
-    assert row["wording"] == "A computerized tomography of a liver."
+    run = segvol("--task", "all", "--limit", "2", "-o", "zoom_in=no")
+    for task in ("rec", "seg_semantic", "seg_referring"):
+        found = [stored for _, stored in answers_of(run.task(task))]
+        assert [stored and stored.status for stored in found] == ["ok", "ok"], task
+    assert found[0] is not None and found[0].mask is not None
+    assert found[0].mask.shape == (24, 64, 64)
+    (_, first), *_ = answers_of(run.task("seg_semantic"))
+    assert first is not None and first.wording == "A computerized tomography of a liver."
+
+
+def test_segvol_looks_twice_at_full_size(segvol: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing put in: the whole view, then a window around what it found, whose logits are the mask's."""
+    from m3dbench.adapters.segvol.running import Look, Runner
+    from m3dbench.adapters.segvol.zoom import whole_logits
+
+    looks: list[Look] = []
+    look = Runner.look
+
+    def watched(*arguments: Any, **options: Any) -> Look:
+        looks.append(look(*arguments, **options))
+        return looks[-1]
+
+    monkeypatch.setattr(Runner, "look", watched)
+    task = segvol("--task", "seg_referring", "--limit", "1").task("seg_referring")
+    ((_, stored),) = answers_of(task)
+    (taken,) = looks
+    assert stored is not None and stored.mask is not None
+    assert taken.region is not None and taken.second is not None
+    mask = read_mask(task.masks, stored.mask)
+    np.testing.assert_array_equal(mask, (taken.final[0, 0] > 0).numpy())
+    first = (whole_logits(taken.first, (24, 64, 64))[0, 0] > 0).numpy()
+    assert mask.any() and (mask != first).any(), "the second look changes what the first found"

@@ -68,6 +68,7 @@ def loaded(parity: Path, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     inline = Med2E3Config.of(json.loads((source / "config.json").read_text()))
     assert config.language.to_dict() == inline.language.to_dict(), "sizes lie in the parts, or in the settings"
     questions = ReportTokens(folder / "m3d_clip_tokenizer", config.question.max_position_embeddings)
+    tokens = PromptTokens(folder / "llm", config.language.vocab_size)
     runner = Runner.load(checkpoint, config, questions, Placement("cpu", "fp32"), None)
     for path in checkpoint.files():
         path.unlink()
@@ -79,7 +80,7 @@ def loaded(parity: Path, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
             volume = volume * np.array([((5 * d) % 32 + 1) / 32 for d in range(32)], np.float32)[:, None, None]
         volumes.append(volume)
     recorded = np.load(source / "expected.npz")
-    return Loaded(runner, PromptTokens(folder / "llm"), questions, cases["cases"], recorded, volumes, cases["strides"])
+    return Loaded(runner, tokens, questions, cases["cases"], recorded, volumes, cases["strides"])
 
 
 @pytest.mark.parametrize("case", CASES)

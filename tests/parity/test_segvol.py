@@ -66,7 +66,7 @@ def loaded(parity: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     del tensors
     checkpoint = Checkpoint(folder)
     config = TextSegVolConfig.read(checkpoint)
-    tokens = PromptTokens(checkpoint.tokenizer_folder(), config.text.max_position_embeddings)
+    tokens = PromptTokens(checkpoint.tokenizer_folder(), config.text)
     runner = Runner.load(checkpoint, config, tokens, Placement("cpu", "fp32"), clip=False)
     (folder / "SegVol.pth").unlink()
     yield Loaded(runner, json.loads((source / "cases.json").read_text()), np.load(source / "expected.npz"), parity)
