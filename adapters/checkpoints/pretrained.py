@@ -12,6 +12,8 @@ from m3dbench.errors import UserError
 
 SHOWN = 5
 TRUST = "look at the code beside the weights, and add --trust-remote-code to run it"
+PACKAGE = "install the package that is named here, and repeat the command"
+COMPLETE = "is the folder complete, and does the installed transformers know this model?"
 
 
 def pretrained(kind: Any, checkpoint: Checkpoint, placement: Placement, *, trust: bool = False) -> Any:
@@ -47,8 +49,9 @@ def processor(kind: Any, checkpoint: Checkpoint, *, trust: bool = False, **optio
 def _read(kind: Any, checkpoint: Checkpoint, trust: bool, **options: Any) -> Any:
     try:
         return kind.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=trust, **options)
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        custom = "trust_remote_code" in str(error) and not trust
-        fix = TRUST if custom else "is the folder complete, and does the installed transformers know this model?"
+        fix = TRUST if "trust_remote_code" in str(error) and not trust else COMPLETE
+        if isinstance(error, ImportError):
+            first, fix = first.partition(". ")[0], PACKAGE
         raise UserError(f"{kind.__name__} cannot read it: {first}", file=checkpoint.path, fix=fix) from error
