@@ -172,6 +172,16 @@ def test_a_processor_without_its_package_names_it(folder: Path, tmp_path: Path) 
     assert "install the package" in str(caught.value)
 
 
+def test_a_torn_file_of_weights_is_named(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes()[:2000])
+    for path in folder.glob("*.json*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(UserError, match="the weights cannot be read") as caught:
+        made(tmp_path)
+    assert "download the folder again" in str(caught.value)
+
+
 def test_every_declared_task_runs(
     folder: Path, phantom: Path, tmp_path: Path, command: Callable[..., int], capsys: Any
 ) -> None:
