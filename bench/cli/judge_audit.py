@@ -86,6 +86,7 @@ def audit_judge(
         cost = f", cost at most {options.price.of(used):.4g}" if price_in or price_out else ""
         console.print(f"{told}{cost}. Nothing was sent.", **PLAIN)
         return
+    options.client()  # what cannot be right is said before anything is written
     out.mkdir(parents=True, exist_ok=True)
     with Bars() as bars, lock.hold(out):
         client = options.client(out / REPLIES)
@@ -110,6 +111,7 @@ def show_audit(found: dict[str, Any]) -> None:
     """The checks as a table, and the verdict."""
     from m3dbench.cli.console import PLAIN, out
     from m3dbench.cli.table import laid_out
+    from m3dbench.judge.audit_report import silent_checks
 
     told = {True: "met", False: "NOT MET", None: "-"}
     checks = found["checks"]
@@ -126,5 +128,7 @@ def show_audit(found: dict[str, Any]) -> None:
     )
     judge = f"{found['judge']['model']} under {found['rubric']['name']} {found['rubric']['version']}"
     people = "" if found["compared_with_people"] else "; it was not compared with people (--humans)"
+    if silent := silent_checks(found):
+        people = f", but nothing is known of {', '.join(silent)}{people}"
     verdict = f"fit for use{people}" if found["fit"] else f"NOT FIT FOR USE: {', '.join(found['failed'])}"
     out.print(f"{judge}: {verdict}.", **PLAIN)

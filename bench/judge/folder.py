@@ -127,15 +127,14 @@ def put_record(path: Path, record: Record) -> None:
     jsonl.write_document(path, {"schema": SCHEMA, "judges": judges})
 
 
-def usage(journal: Path, judge: str) -> dict[str, Any]:
-    """Tokens of a judge's replies in a journal, and the models that the endpoint said it was."""
+def usage(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Tokens of the replies in a journal's rows, and the models that the endpoint said it was."""
     tokens = [0, 0]
     models: Counter[str] = Counter()
-    for row in jsonl.read(journal):
-        if row["judge"] == judge:
-            for reply in row["replies"]:
-                tokens = [have + more for have, more in zip(tokens, reply["usage"], strict=True)]
-                models[reply.get("model", "")] += 1
+    for row in rows:
+        for reply in row["replies"]:
+            tokens = [have + more for have, more in zip(tokens, reply["usage"], strict=True)]
+            models[reply.get("model", "")] += 1
     models.pop("", None)
     told = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
     return {**told, "models_told": dict(sorted(models.items()))}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from m3dbench.chat.client import Client
-from m3dbench.chat.messages import ChatReply, ChatRequest
+from m3dbench.chat.messages import NOTHING, ChatReply, ChatRequest
 from m3dbench.judge.identity import Judge
 from m3dbench.judge.parse import parse
 from m3dbench.judge.prompt import messages
@@ -48,9 +48,8 @@ def run_items(items: Iterable[Item], client: Client, path: Path, advance: Callab
     client (budget, key) propagates; nothing that was judged is lost.
     """
     done = {row["id"] for row in mend(path, lambda _: True)}
-    advance(len(done))
     with Journal(path) as journal:
-        turn: Iterable[_Try] = (_Try(item) for item in items if item.key not in done)
+        turn: Iterable[_Try] = _left(items, done, advance)
         while True:
             again: list[_Try] = []
             for one, reply in _answers(turn, client):
@@ -63,6 +62,14 @@ def run_items(items: Iterable[Item], client: Client, path: Path, advance: Callab
             if not again:
                 return
             turn = again
+
+
+def _left(items: Iterable[Item], done: Container[str], advance: Callable[[int], None]) -> Iterator[_Try]:
+    for item in items:
+        if item.key in done:
+            advance(1)
+        else:
+            yield _Try(item)
 
 
 def _answers(turn: Iterable[_Try], client: Client) -> Iterator[tuple[_Try, ChatReply]]:
@@ -84,9 +91,9 @@ def _judged(one: _Try, reply: ChatReply) -> tuple[dict[str, Any], str]:
     told |= {name: value for name in ("model", "finish_reason") if (value := getattr(reply, name))}
     row: dict[str, Any] = {"id": item.key, "name": item.name, "judge": item.judge.digest(item.rubric)}
     if reply.status == "failed":
-        replies = [*one.replies] if one.replies else []
+        used = [told] if reply.usage != NOTHING else []
         unscored = {"status": "unscored", "failure": "failed", "reason": reply.reason or "no reason given"}
-        return {**row, **unscored, "replies": replies}, ""
+        return {**row, **unscored, "replies": [*one.replies, *used]}, ""
     parsed = parse(reply.text, item.rubric) if reply.status == "ok" else None
     row["replies"] = [*one.replies, told]
     if parsed is not None and parsed.verdict is not None:

@@ -138,7 +138,8 @@ def _about(record: Record, tallies: Mapping[Scoring, list[Tally]], files: JudgeF
     for reason, count in tally.reasons.to_json().items():
         failure = reason.partition(":")[0]
         failures[failure] = failures.get(failure, 0) + count
-    used = usage(files.journal, judge.digest(rubric))
+    mine = judge.digest(rubric)
+    used = usage(row for row in jsonl.read(files.journal) if row["judge"] == mine)
     price = Price(*record.price)
     cost = price.of(Usage(used["prompt_tokens"], used["completion_tokens"])) if any(record.price) else None
     return JudgeSummary(

@@ -227,7 +227,35 @@ def test_a_dry_run_sends_nothing_and_a_limit_stops_in_time(
     assert 0 < paid < 30
     done = command(*call)
     assert server.outcomes()["answered"] == 30
-    assert "paid" in done.stdout
+    assert "whose replies are worth" in done.stdout
+
+
+def test_a_key_in_the_wrong_place_is_written_nowhere(scored: Callable[..., Path], command: Command) -> None:
+    run, key = scored(2), "sk-0123456789abcdef"
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for wrong in (("--base-url", f"https://{key}@host/v1"), ("--api-key-env", key)):
+        assert key not in command("judge", run, "--judge-model", "j", *wrong, code=2).stderr
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_what_was_paid_is_told_a_task_and_start_at_a_time(
+    scored: Callable[..., Path], command: Command, serve: Serve, tmp_path: Path
+) -> None:
+    run, server = scored(4), serve("careful")
+    call = ("judge", run, "--judge-model", "j", "--base-url", server.url, "--rubric", "aspects-recall,aspects-f1",
+            "--format", "json_schema", "--price-in", "1", "--cache", tmp_path / "cache")  # fmt: skip
+    command(*call)
+    command(*call)
+    command("judge", scored(4, "again"), *call[2:])
+    paid = [
+        [row["cost"] for row in map(json.loads, (place / "sessions.jsonl").read_text().splitlines()) if "judge" in row]
+        for place in (run, tmp_path / "again")
+    ]
+    worth = [judge["usage"]["cost"] for judge in summary_of(run)["judges"]]
+    assert sorted(paid[0]) == pytest.approx([0, 0, *sorted(worth)])
+    assert min(worth) > 0
+    assert paid[1] == [0, 0]
+    assert [judge["usage"]["cost"] for judge in summary_of(tmp_path / "again")["judges"]] == worth
 
 
 def test_score_judges_too_and_runs_share_a_cache(command: Command, serve: Serve, tmp_path: Path) -> None:
