@@ -52,14 +52,12 @@ def judge_task(
     folder = checked(run, task)
     files = JudgeFolder.of(folder)
     judge, rubric = record.judge, record.rubric
-    if retry_unscored:
-        files.forget_unscored(judge.digest(rubric))
     rows = Rows(folder.predictions)
     keys = [item.key for item in items_of(read_samples(folder.manifest), predictions(rows), judge, rubric)]
     told = _told(task.name, record, client)
     with progress.stage(told, len(keys)) as advance:
         items = items_of(read_samples(folder.manifest), predictions(rows), judge, rubric)
-        run_items(items, client, files.journal, advance)
+        run_items(items, client, files.journal, advance, retry_unscored=retry_unscored)
     rows.close()
     files.settle(judge.digest(rubric), keys)
     put_record(files.record, record)

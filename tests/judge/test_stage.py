@@ -113,6 +113,26 @@ def test_time_outs_are_unscored_not_zero_and_can_be_asked_again(
     assert "NOT PUBLISHABLE" not in done.stdout
 
 
+def test_asking_again_asks_anew_whatever_a_cache_holds_and_forgets_nothing(
+    scored: Callable[..., Path], command: Command, serve: Serve, tmp_path: Path
+) -> None:
+    run, server = scored(12), serve("careful", "--fault", "unparsable=0.6")
+    call = ("judge", run, "--judge-model", "j", "--base-url", server.url, "--format", "json_schema", "--attempts", "1",
+            "--cache", tmp_path / "cache", "--max-unscored", "1")  # fmt: skip
+    command(*call)
+    lacking, used = [], []
+    for _ in range(3):
+        lacking.append({row["id"] for row in rows_of(run) if row["status"] == "unscored"})
+        used.append(summary_of(run)["judges"][0]["usage"]["prompt_tokens"])
+        asked = server.outcomes()["answered"]
+        command(*call, "--retry-unscored")
+        assert server.outcomes()["answered"] == asked + len(lacking[-1])
+    assert lacking[0] > lacking[1]
+    assert used[0] < used[1]
+    assert len((run / "judge.jsonl").read_text().splitlines()) == 12
+    assert {row["value"] for row in rows_of(run)} - {None} <= {expected(number) for number in range(12)}
+
+
 def test_a_schema_that_is_refused_is_not_sent_and_makes_another_judge(
     scored: Callable[..., Path], command: Command, serve: Serve, careful: str
 ) -> None:
