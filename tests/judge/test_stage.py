@@ -278,6 +278,20 @@ def test_what_was_paid_is_told_a_task_and_start_at_a_time(
     assert [judge["usage"]["cost"] for judge in summary_of(tmp_path / "again")["judges"]] == worth
 
 
+def test_options_of_a_judge_without_a_judge_are_refused(command: Command, tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "a.jsonl", pairs(2))
+    for call in (("score", file, "--task", "report_generation"), ("run", "--model", "random")):
+        for name, value in (
+            ("--judge-model", "j"),
+            ("--base-url", "http://localhost:9/v1"),
+            ("--rubric", "aspects-f1"),
+        ):
+            told = command(*call, "--out", tmp_path / "out", name, value, code=2).stderr
+            assert "--judge is not given" in told
+            assert ("-o base_url" in told) is (name == "--base-url")
+    assert not (tmp_path / "out").exists()
+
+
 def test_score_judges_too_and_runs_share_a_cache(command: Command, serve: Serve, tmp_path: Path) -> None:
     server = serve("careful")
     judge = ("--judge", "--judge-model", "j", "--base-url", server.url)
