@@ -73,9 +73,10 @@ def audit_judge(
         max_cost=max_cost,
         cache=cache,
     )
-    (chosen, *more) = options.rubrics()
-    if more:
+    found = options.rubrics()
+    if len(found) != 1:
         raise UserError("a judge is audited under one rubric at a time", field="--rubric")
+    chosen = found[0]
     material = shipped_cases(chosen) if run is None else cases_of_run(RunFolder.open(run), task, cases, options.seed)
     ratings = read_ratings(humans, *limits(human_range)) if humans is not None else []
     source = "shipped" if run is None else f"references of {task} in {run.resolve().name}"
@@ -91,10 +92,10 @@ def audit_judge(
     with Bars() as bars, lock.hold(out):
         client = options.client(out / REPLIES)
         judge = options.judge(client, structured=structured_for(client, chosen, options, []))
-        found = audit(plan, judge, chosen, client, out, bars)
-    show_audit(found)
+        report = audit(plan, judge, chosen, client, out, bars)
+    show_audit(report)
     console.print(f"Wrote {out / 'audit.md'} and {out / 'audit.json'}", **PLAIN)
-    if not found["fit"]:
+    if not report["fit"]:
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
 
 

@@ -150,9 +150,12 @@ def test_ratings_that_cannot_be_used_name_their_line(command: Command, tmp_path:
     file = tmp_path / "rated.csv"
     call = ("judge", "audit", "--judge-model", "j", "--base-url", "http://localhost:9/v1", "--out", tmp_path / "o")
     for text, told in (("reference,score\na,1\n", "no column 'prediction'"), ("reference,prediction,score\na,b,7\n", "line 2"),
-                       ("reference,prediction,score\n", "holds no rating")):  # fmt: skip
+                       ("reference,prediction,score\n", "holds no rating"),
+                       ("reference,prediction,score\na,b,1\n ,b,1\n", "line 3")):  # fmt: skip
         file.write_text(text)
         assert told in command(*call, "--humans", file, "--human-range", "1,5", code=2).stderr
+    assert "is empty" in command(*call, "--humans", file, "--human-range", "1,inf", code=2).stderr
+    assert "one rubric at a time" in command(*call, "--rubric", "", code=2).stderr
 
 
 def test_a_real_small_model_is_not_fit(tmp_path: Path) -> None:
