@@ -23,9 +23,15 @@ def compare(
         list[str] | None,
         typer.Option(metavar="FIELD", help="A fact that may differ: manifest, requests, ..., a metric. Repeatable."),
     ] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write everything to this JSON file.")] = None,
-    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write a report, as for a job summary.")] = None,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write the gate's checks as JUnit XML.")] = None,
+    json: Annotated[
+        Path | None, typer.Option("--json", dir_okay=False, help="Write everything to this JSON file.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", dir_okay=False, help="Write a report, as for a job summary.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", dir_okay=False, help="Write the gate's checks as JUnit XML.")
+    ] = None,
 ) -> None:
     """Compare candidates with a base run, paired by sample and tested by case; needs no data and no model.
 

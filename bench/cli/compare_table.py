@@ -7,8 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from m3dbench.cli.console import PLAIN, out
-from m3dbench.report.comparison.files import metric_cells
-from m3dbench.report.comparison.result import Check, RunComparison, TaskComparison, Verdict
+from m3dbench.report.comparison.files import interval_title, metric_cells
+from m3dbench.report.comparison.result import Check, Paired, RunComparison, TaskComparison, Verdict
 
 COLOURS: dict[Verdict, str] = {
     "pass": "green",
@@ -38,9 +38,10 @@ def _task(task: TaskComparison, flips: int) -> None:
         out.print(f"  Not comparable: {escape(task.not_comparable)}", style="yellow", highlight=False, soft_wrap=True)
         return
     out.print(_metrics(task))
-    upstream = sum(item.scoring == "upstream" for item in task.metrics)
+    upstream = len(task.metrics) - len(_shown(task))
     if upstream:
-        out.print(f"  {upstream} upstream metrics are in --json and --markdown.", style="dim", **PLAIN)
+        metrics = "metric is" if upstream == 1 else "metrics are"
+        out.print(f"  {upstream} upstream {metrics} in --json and --markdown.", style="dim", **PLAIN)
     if task.identical:
         out.print("  Every prediction is the same.", style="dim", **PLAIN)
     for flip in task.flips[:flips]:
@@ -55,8 +56,13 @@ def _task(task: TaskComparison, flips: int) -> None:
         out.print(f"  {what} is not compared: {why}", style="dim", **PLAIN)
 
 
+def _shown(task: TaskComparison) -> list[Paired]:
+    """The corrected metrics, or the upstream ones of runs that have no others."""
+    return [item for item in task.metrics if item.scoring != "upstream"] or list(task.metrics)
+
+
 def _metrics(task: TaskComparison) -> Table:
-    """The corrected metrics; a narrow terminal loses the counts of changed samples."""
+    """The shown metrics; a narrow terminal loses the counts of changed samples."""
     wide = _of_columns(task, COLUMNS)
     fits = out.measure(wide, options=out.options.update(max_width=1000)).maximum <= out.width
     return wide if fits else _of_columns(task, tuple(name for name in COLUMNS if name != LESS_NEEDED))
@@ -64,9 +70,8 @@ def _metrics(task: TaskComparison) -> Table:
 
 def _of_columns(task: TaskComparison, columns: tuple[str, ...]) -> Table:
     shown = table(columns, right=COLUMNS[1:])
-    for item in task.metrics:
-        if item.scoring == "upstream":
-            continue
+    shown.columns[columns.index("interval")].header = interval_title(task)
+    for item in _shown(task):
         significant = item.p_two_sided is not None and item.p_two_sided <= 0.05
         colour = "" if not significant else "red" if item.worse else "green"
         shown.add_row(*(escape(cell) for cell in metric_cells(item, task.primary)[: len(columns)]), style=colour)

@@ -18,7 +18,7 @@ def gate() -> None:
 @app.command()
 def init(
     base: Annotated[Path, typer.Argument(help="Run folder that releases will be compared with.")],
-    out: Annotated[Path, typer.Option(help="TOML file to write.")] = Path("gate.toml"),
+    out: Annotated[Path, typer.Option(dir_okay=False, help="TOML file to write.")] = Path("gate.toml"),
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write a gate from a base run: each task's primary metric, with a margin and a floor from its interval."""
@@ -32,6 +32,11 @@ def init(
     run = RunFolder.open(base)
     if out.exists() and not force:
         raise UserError("the file is there already", file=out, fix="add --force to replace it, or give another --out")
-    jsonl.replace(out, starter(run, run.summaries()).encode())
+    text = starter(run, run.summaries())
+    out.parent.mkdir(parents=True, exist_ok=True)
+    jsonl.replace(out, text.encode())
     console.print(f"Wrote {out}", **PLAIN)
+    for line in text.splitlines():
+        if line.startswith("# left out: "):
+            console.print(f"  L{line[3:]}", style="yellow", **PLAIN)
     console.print(f"Next: m3dbench compare {base} CANDIDATE --gate {out}", style="dim", **PLAIN)

@@ -72,3 +72,11 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(int(ExitCode.OK))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        from m3dbench.cli.console import show_error
+
+        told = UserError(f"a file cannot be read or written: {error.strerror}", file=error.filename)
+        show_error(told)
+        sys.exit(int(told.code))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from m3dbench.errors import ExitCode
+
 
 def power(
     base: Annotated[Path, typer.Argument(help="Run folder.")],
@@ -20,6 +22,7 @@ def power(
 
     The same number of cases shows, with this chance, that a release without any difference is not worse by a margin of
     that size.
+    Exit status: 0 told for a task, 2 wrong call or bad input, 3 for none.
     """
     from m3dbench.cli.compare_table import table as empty_table
     from m3dbench.cli.console import out
@@ -39,7 +42,11 @@ def power(
             continue
         now = calculations.power(found.cases, found.spread, difference, alpha)
         needed = calculations.cases_needed(found.spread, difference, target, alpha)
-        table.add_row(name, found.metric, f"{found.cases:,}", f"{now:.0%}", f"{needed:,}")
-    out.print(table)
+        told = f">{calculations.LARGEST:,}" if needed is None else f"{needed:,}"
+        table.add_row(name, found.metric, f"{found.cases:,}", f"{now:.0%}", told)
+    if table.row_count:
+        out.print(table)
     for note in notes:
         out.print(f"  {note}", style="dim", highlight=False, soft_wrap=True, markup=False)
+    if not table.row_count:
+        raise typer.Exit(ExitCode.NOTHING_TO_SCORE)

@@ -25,6 +25,7 @@ def published(
     from m3dbench.runs.folder import RunFolder
 
     folders = [RunFolder.open(path) for path in runs or ()]
+    beside: set[str] = set()
     for number in [table] if table is not None else sorted(layouts()):
         found = table_of(number, folders)
         out.print(f"[bold]Table {number}[/]  {escape(found.title)} (arXiv 2404.00578), per cent", highlight=False)
@@ -38,6 +39,7 @@ def published(
             group = "" if line.group == before else line.group
             shown.add_row(escape(group), escape(model), *cells, style="bold" if line.run else "")
             before = line.group
+            beside |= {line.model} if line.run else set()
         out.print(shown)
         for model, why in dict.fromkeys(
             (line.model, line.not_comparable) for line in found.lines if line.not_comparable
@@ -48,4 +50,9 @@ def published(
                 "  The reference has no aggregation code: how its rows were averaged is not known.",
                 style="dim",
                 **PLAIN,
+            )
+    for name in [run.path.resolve().name for run in folders]:
+        if name not in beside:
+            out.print(
+                f"{name}: no finished task of it has an upstream value that stands here.", style="yellow", **PLAIN
             )

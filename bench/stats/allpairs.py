@@ -69,8 +69,8 @@ def _drawn(
         moved = (flips @ by_case).reshape(len(flips), models, k)
         change = moved[:, second] - moved[:, first]
         found = aggregate(totals[first] + change) - aggregate(totals[second] - change)
-        low += (found <= observed + slack).sum(axis=0)
-        high += (found >= observed - slack).sum(axis=0)
+        low += (~(found > observed + slack)).sum(axis=0)  # an undefined value is as extreme as any
+        high += (~(found < observed - slack)).sum(axis=0)
         count += len(found)
     extra = 0 if exact else 1
     return np.asarray(np.minimum(1.0, 2 * (np.minimum(low, high) + extra) / (count + extra)), dtype=np.float64)

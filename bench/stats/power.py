@@ -31,10 +31,10 @@ def power(cases: int, spread: float, difference: float, alpha: float = 0.05) -> 
     return float(stats.nct.sf(critical, freedom, difference * np.sqrt(cases) / spread))
 
 
-def cases_needed(spread: float, difference: float, target: float = 0.8, alpha: float = 0.05) -> int:
+def cases_needed(spread: float, difference: float, target: float = 0.8, alpha: float = 0.05) -> int | None:
     """The fewest cases, at least 10, with which a difference is found with probability ``target``.
 
-    ValueError for a difference that is not positive, or one so small that ten million cases would not do.
+    None for a difference so small that ten million cases would not do. ValueError for one that is not positive.
     """
     if difference <= 0:
         raise ValueError(f"the difference to find must be positive, not {difference}")
@@ -42,7 +42,7 @@ def cases_needed(spread: float, difference: float, target: float = 0.8, alpha: f
     while power(high, spread, difference, alpha) < target:
         low, high = high, 2 * high
         if high > LARGEST:
-            raise ValueError(f"a difference of {difference:g} needs more than {LARGEST:,} cases")
+            return None
     while low < high:
         middle = (low + high) // 2
         if power(middle, spread, difference, alpha) < target:

@@ -39,7 +39,8 @@ def sign_flip(
     first, second: (cases, k), sums over each case's items of the metric's statistics, rows in the same order. The
     statistic is aggregate(sum of first) - aggregate(sum of second), so for means and rates this flips the signs of the
     cases' summed differences. Up to 13 differing cases are enumerated; above, 20,000 exchanges are drawn from ``seed``
-    and the observed one is counted among them, which keeps the test valid. ValueError where the shapes differ.
+    and the observed one is counted among them, which keeps the test valid; so are exchanges whose value is
+    undefined, and without an observed value the p-values are 1. ValueError where the shapes differ.
     Source: Good, Permutation, Parametric and Bootstrap Tests of Hypotheses, 3rd ed., sec. 3.2; Phipson and Smyth 2010.
     """
     one, other = (np.asarray(array, dtype=np.float64) for array in (first, second))
@@ -58,8 +59,9 @@ def sign_flip(
     for flips in exchanges(cases, seed, exact, draws, cases):
         moved = flips @ change
         found = aggregate(totals[0] + moved) - aggregate(totals[1] - moved)
-        low += int((found <= observed + slack).sum())
-        high += int((found >= observed - slack).sum())
+        # An undefined value is as extreme as any: it must not make a difference look rarer.
+        low += int((~(found > observed + slack)).sum())
+        high += int((~(found < observed - slack)).sum())
         count += len(found)
     if not exact:
         low, high, count = low + 1, high + 1, count + 1

@@ -164,7 +164,7 @@ def test_a_folder_of_parts_is_downloaded_and_a_missing_tokenizer_told(tmp_path: 
     with Hub(ID, IN_PARTS, kind="model") as hub:
         own = {**os.environ, **hub.environment, "HF_HOME": str(tmp_path / "hf")}
         command = [sys.executable, "-c", FETCH_PARTS]
-        done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=600)
     folder, *files = done.stdout.split()
     assert files == ["llm/pytorch_model.bin", "tower/model.safetensors"]
     names = {str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file()}
@@ -210,7 +210,7 @@ def test_of_a_data_set_repository_only_those_files_are_fetched(tmp_path: Path) -
     with Hub(ID, files) as hub:
         own = {**os.environ, **hub.environment, "HF_HOME": str(tmp_path / "hf")}
         call = [sys.executable, "-c", script, "main"]
-        done = subprocess.run(call, env=own, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(call, env=own, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in Path(done.stdout.strip()).iterdir()] == ["checkpoint.pt"]
 
@@ -231,7 +231,7 @@ def fetch(hub: Hub, tmp_path: Path) -> Fetch:
     def call(revision: str = "main", **environment: str) -> subprocess.CompletedProcess[str]:
         own = {**os.environ, **hub.environment, "HF_HOME": str(tmp_path / "hf"), **environment}
         return subprocess.run(
-            [sys.executable, "-c", FETCH, revision], env=own, capture_output=True, text=True, timeout=120
+            [sys.executable, "-c", FETCH, revision], env=own, capture_output=True, text=True, timeout=600
         )
 
     return call
@@ -257,9 +257,11 @@ def test_a_download_goes_on_where_a_file_was_left(hub: Hub, fetch: Fetch) -> Non
     assert failed.returncode == 1
     assert "run the same command again" in failed.stderr
     hub.faults.clear()
-    before = len(hub.asked("/storage/*"))
+    first = [one.path for one in hub.asked("/storage/*")]
     assert fetch().returncode == 0
-    assert {one.path for one in hub.asked("/storage/*")[before:]} == {f"/storage/{max(SHARDS)}"}
+    then = {one.path for one in hub.asked("/storage/*")[len(first) :]}
+    assert f"/storage/{max(SHARDS)}" in then
+    assert then.isdisjoint(first)
 
 
 @pytest.mark.enable_socket

@@ -85,15 +85,15 @@ def test_equal_requests_are_sent_once_and_stored_ones_never(calm: Misbehaving, t
     ],
 )
 def test_what_never_passes_is_failed_with_its_reason(tmp_path: Path, kind: str, told: str) -> None:
-    with misbehaving(tmp_path, "--fault", f"{kind}=1", "--patience", 99, "--slow", 5) as server:
-        made = client(server.url, policy=Policy(attempts=3, first_s=0.01), timeout_s=0.05 if kind == "slow" else 5)
+    with misbehaving(tmp_path, "--fault", f"{kind}=1", "--patience", 99, "--slow", 600) as server:
+        made = client(server.url, policy=Policy(attempts=3, first_s=0.01), timeout_s=0.05 if kind == "slow" else 120)
         (reply,) = replies(made, [ask("q")])
         assert (reply.status, reply.attempts) == ("failed", 3)
         assert told in reply.reason
 
 
 def test_overload_lowers_the_number_on_their_way(tmp_path: Path) -> None:
-    with misbehaving(tmp_path, "--at-once", 3, "--delay", 0.01, "--retry-after", 0.01) as server:
+    with misbehaving(tmp_path, "--at-once", 3, "--delay", 0.05, "--retry-after", 0.01) as server:
         made = client(server.url, concurrency=32)
         assert {reply.status for reply in replies(made, (ask(f"q{n}") for n in range(80)))} == {"ok"}
         outcomes = server.outcomes()
@@ -154,10 +154,10 @@ def test_what_cannot_get_better_stops_the_run(tmp_path: Path) -> None:
             assert caught.value.field == field
             assert caught.value.fix
         with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
+            free.bind(("127.0.0.1", 0))  # held, so that nobody else comes to listen there
             url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-        with pytest.raises(UserError, match="does not answer"):
-            replies(client(url), [ask(f"q{number}") for number in range(20)])
+            with pytest.raises(UserError, match="does not answer"):
+                replies(client(url), [ask(f"q{number}") for number in range(20)])
 
 
 def test_a_server_that_goes_away_ends_the_run_and_what_came_is_kept(tmp_path: Path) -> None:
@@ -165,12 +165,12 @@ def test_a_server_that_goes_away_ends_the_run_and_what_came_is_kept(tmp_path: Pa
     got = []
     with misbehaving(tmp_path / "server") as server:
         made = client(server.url, concurrency=2, log=tmp_path / "log.jsonl", policy=Policy(attempts=3, first_s=0.01))
-        answers = made.complete(ask(f"q{number}") for number in range(500))
+        answers = made.complete(ask(f"q{number}") for number in range(5000))
         got = [next(answers) for _ in range(20)]
     with pytest.raises(UserError, match="no longer answers"):
         for answer in answers:
             got.append(answer)
-    assert 20 <= len(got) < 500
+    assert 20 <= len(got) < 5000
     assert (tmp_path / "log.jsonl").read_text().count('"reply"') >= len(got)
 
 
@@ -197,12 +197,14 @@ def test_the_cost_stays_under_its_limit_and_the_run_can_go_on(tmp_path: Path) ->
         assert len(replies(made(100.0), (ask(f"q{number}") for number in range(60)))) == 60
 
 
-def test_closing_early_leaves_no_thread_behind(calm: Misbehaving) -> None:
+def test_closing_early_leaves_no_thread_behind(tmp_path: Path) -> None:
     import threading
 
-    answers = client(calm.url, model="early").complete(ask(f"q{number}") for number in range(50))
-    next(answers)
-    answers.close()  # type: ignore[attr-defined]
+    # A server of its own: what was on its way at the end is logged whenever the server comes to it.
+    with misbehaving(tmp_path) as server:
+        answers = client(server.url).complete(ask(f"q{number}") for number in range(50))
+        next(answers)
+        answers.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name == "m3dbench-chat"]
 
 

@@ -36,7 +36,7 @@ def ids(log: Path) -> list[str]:
 
 
 def kill_at(process: subprocess.Popen[bytes], log: Path, replies: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while kept(log) < replies:
         assert process.poll() is None, process.stderr.read().decode() if process.stderr else ""
         assert time.monotonic() < deadline

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -92,7 +93,8 @@ def test_one_question_a_case_has_mcnemar_too(m3dbench: Command, tmp_path: Path) 
 
 def test_runs_on_other_samples_are_refused_and_the_field_named(runs: Path, m3dbench: Command, tmp_path: Path) -> None:
     done = m3dbench("compare", runs / "base", runs / "few", code=3)
-    assert "manifest" in done.stdout
+    assert "differ in manifest" in done.stdout
+    assert "--allow manifest --allow requests" in done.stdout
     found = compared(
         m3dbench, tmp_path / "c.json", runs / "base", runs / "few", "--allow", "manifest", "--allow", "requests"
     )
@@ -100,6 +102,11 @@ def test_runs_on_other_samples_are_refused_and_the_field_named(runs: Path, m3dbe
     assert "manifest" in task["allowed"]
     assert task["metrics"][0]["n_samples"] == 72
     assert task["metrics"][0]["left_out"] == 360 - 72
+
+    allowed = ("--allow", "manifest", "--allow", "requests")
+    found = compared(m3dbench, tmp_path / "c.json", runs / "few", runs / "base", *allowed)
+    (accuracy, *_) = found["comparisons"][0]["tasks"][0]["metrics"]
+    assert (accuracy["n_samples"], accuracy["left_out"]) == (72, 360 - 72)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +154,8 @@ def test_floors_rates_and_reports(m3dbench: Command, runs: Path, tmp_path: Path)
     [
         ("tasks = 3", "tasks"),
         ("[tasks.vqa_closed.metrics.accuracy]\nmargin = -1", "margin"),
+        ("[tasks.vqa_closed.metrics.accuracy]\nmargin = inf", "margin"),
+        ("[tasks.vqa_closed.metrics.accuracy]\nfloor = nan", "floor"),
         ("[tasks.vqa_closed.metrics.accuracy]\nmargn = 1", "margn"),
         ("[tasks.vqa_closed", "TOML"),
         ("alpha = 0.05", "tasks"),
@@ -170,6 +179,108 @@ def test_power_says_how_many_cases_it_takes(m3dbench: Command, runs: Path) -> No
         if "accuracy" in text
     ]
     assert needed[0] > 10 * needed[1] > 0
+    tiny = m3dbench("power", runs / "base", runs / "worse", "--difference", "1e-6").stdout
+    assert ">10,000,000" in tiny
+    same = m3dbench("power", runs / "base", runs / "base", "--difference", "0.1", code=3).stdout
+    assert "nothing about spread" in same
+
+
+def test_intervals_state_their_level_and_overrides_are_written_down(
+    m3dbench: Command, runs: Path, tmp_path: Path
+) -> None:
+    gate, report = tmp_path / "gate.toml", tmp_path / "c.md"
+    gate.write_text("alpha = 0.05\n[tasks.vqa_closed.metrics.accuracy]\nmargin = 0.3\n")
+    done = m3dbench("compare", runs / "base", runs / "worse", "--markdown", report)
+    assert "95% interval" in done.stdout
+    assert "95% interval" in report.read_text()
+    allowed = ("--allow", "manifest", "--allow", "requests")
+    done = m3dbench("compare", runs / "few", runs / "base", *allowed, "--gate", gate, "--markdown", report, code=3)
+    assert "90% interval" in done.stdout
+    assert "90% interval" in report.read_text()
+    assert "Compared although manifest differs (--allow)." in report.read_text()
+    assert "72 of 360" in done.stdout
+
+
+def test_a_metric_of_which_less_is_better_is_gated_the_other_way(
+    m3dbench: Command, phantom: Path, tmp_path: Path
+) -> None:
+    for model in ("oracle", "blind"):
+        m3dbench("run", "--model", model, "--task", "seg_semantic", "--data", phantom, "--limit", "60",
+                 "--out", tmp_path / model)  # fmt: skip
+    gate = tmp_path / "gate.toml"
+    gate.write_text("[tasks.seg_semantic.metrics.hd95]\nmargin = 2\nfloor = 5\n")
+    for base, candidate, verdict, code in (("oracle", "blind", "regression", 1), ("blind", "oracle", "pass", 0)):
+        found = compared(
+            m3dbench, tmp_path / "c.json", tmp_path / base, tmp_path / candidate, "--gate", gate, code=code
+        )
+        checks = {check["name"]: check for check in found["comparisons"][0]["checks"]}
+        assert checks["hd95"]["verdict"] == checks["hd95 floor"]["verdict"] == verdict
+        assert "at most 5" in checks["hd95 floor"]["required"]
+
+
+def test_a_base_with_gaps_passes_the_gate_made_from_it(m3dbench: Command, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in answers(tmp_path / "a.jsonl", 0.7, cases=20).read_text().splitlines()]
+    for row in rows[::10]:
+        row["prediction"] = None
+    m3dbench("score", write_jsonl(tmp_path / "b.jsonl", rows), "--task", "vqa_closed", "--out", tmp_path / "gaps")
+    gate = tmp_path / "new" / "gate.toml"
+    m3dbench("gate", "init", tmp_path / "gaps", "--out", gate)
+    assert "max_error_rate = 0.1" in gate.read_text()
+    assert (
+        compared(m3dbench, tmp_path / "c.json", tmp_path / "gaps", tmp_path / "gaps", "--gate", gate)["verdict"]
+        == "pass"
+    )
+
+
+def test_what_is_not_finished_or_not_whole_is_named(m3dbench: Command, runs: Path, tmp_path: Path) -> None:
+    cut = shutil.copytree(runs / "base", tmp_path / "cut")
+    lines = (cut / "scores.jsonl").read_text().splitlines(keepends=True)
+    (cut / "scores.jsonl").write_text("".join(lines[:30]))
+    for call in (
+        ("compare", cut, runs / "base"),
+        ("compare", runs / "base", cut),
+        ("power", cut, runs / "base", "--difference", "0.1"),
+    ):
+        done = m3dbench(*call, code=2)
+        assert "do not follow the manifest" in done.stderr
+        assert str(cut) in done.stderr.replace("\n", "")
+    (cut / "scores.jsonl").write_text("".join(lines).replace('"value":1.0', '"value":0.0'))
+    gate = tmp_path / "gate.toml"
+    gate.write_text("[tasks.vqa_closed.metrics.accuracy]\nmargin = 0.02\n")
+    m3dbench("compare", runs / "base", cut, "--gate", gate, code=1)  # the same predictions, scored otherwise
+    about = json.loads((cut / "run.json").read_text())
+    about["tasks"]["vqa_closed"]["facts"]["comparable"]["splits"] = {"test": "drawn here"}
+    (cut / "run.json").write_text(json.dumps(about))
+    assert "differ in splits" in m3dbench("compare", runs / "base", cut, code=3).stdout
+    about["tasks"]["vqa_closed"]["facts"]["comparable"].pop("splits")
+    (cut / "run.json").write_text(json.dumps(about, separators=(", ", ": ")))
+    (cut / "scores.jsonl").unlink()
+    assert "scores.jsonl" in m3dbench("compare", runs / "base", cut, code=2).stderr
+
+    (cut / "run.json").write_text((cut / "run.json").read_text().replace('"complete"', '"running"'))
+    (cut / "summary.json").unlink()
+    assert "has not finished" in m3dbench("compare", runs / "base", cut, code=3).stdout
+    assert "cut: no finished task" in m3dbench("published", cut, "--table", "4").stdout
+    assert "vqa_closed: not finished" in m3dbench("gate", "init", cut, "--out", tmp_path / "g.toml", code=3).stderr
+
+
+def test_runs_of_one_name_are_told_apart_and_tasks_without_rules_are_refused(
+    m3dbench: Command, runs: Path, tmp_path: Path
+) -> None:
+    for release, run in (("1.0", "base"), ("1.1", "worse")):
+        shutil.copytree(runs / run, tmp_path / release / "run")
+    done = m3dbench("compare", tmp_path / "1.0" / "run", tmp_path / "1.1" / "run")
+    assert "1.1/run against 1.0/run" in done.stdout
+    gate = tmp_path / "gate.toml"
+    gate.write_text("[tasks.vqa_closed.metrics.acuracy]\n")
+    done = m3dbench("compare", runs / "base", runs / "base", "--gate", gate, "--task", "rec", code=2)
+    assert "the gate states nothing" in done.stderr
+    done = m3dbench("compare", runs / "base", runs / "base", "--gate", gate, code=3)
+    assert "no such metric" in done.stdout
+    done = m3dbench("compare", runs / "base", runs / "base", "--json", tmp_path, code=2)
+    assert "is a directory" in done.stderr
+    done = m3dbench("compare", runs / "base", runs / "base", "--json", gate / "c.json", code=2)
+    assert str(gate) in done.stderr.replace("\n", "")
 
 
 @pytest.mark.parametrize(("candidate", "code", "verdict"), [("reworded", 0, "pass"), ("worse", 1, "regression")])

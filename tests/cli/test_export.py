@@ -27,7 +27,7 @@ def test_a_plain_script_answers_and_its_answers_come_back(
     export, answers = tmp_path / "export", tmp_path / "answers" / "answers.jsonl"
     answers.parent.mkdir()
     m3dbench("export", "requests", "--task", task, "--data", phantom, "--out", export, "--limit", "12")
-    subprocess.run([sys.executable, "-I", FOREIGN, export, answers], check=True, timeout=120)
+    subprocess.run([sys.executable, "-I", FOREIGN, export, answers], check=True, timeout=600)
     common = ["--task", task, "--data", phantom, "--limit", "12"]
     m3dbench("score", answers, *common, "--out", tmp_path / "scored", "--require-complete")
     replay = ["--model", "replay", "--model-option", f"file={answers}"]

@@ -65,7 +65,7 @@ def test_the_published_layout_runs(
     from m3dbench.adapters.nets.segvol import SegVol
     from m3dbench.cli.main import main
 
-    folder = published_once(shared / "parity", "m3d_lamed_phi3", tmp_path_factory.getbasetemp().parent)
+    folder = published_once(shared / "parity", "m3d_lamed_phi3", tmp_path_factory)
     features = torch.from_numpy(np.load(shared / "parity" / "m3d_lamed_phi3" / "expected.npz")["0.image_features"])
     shapes = set()
 
@@ -109,7 +109,7 @@ def test_segvol_runs_its_tasks_at_full_size(
     from m3dbench.adapters.nets.segvol import SegVol
     from m3dbench.cli.main import main
 
-    folder = published_once(shared / "parity", "segvol", tmp_path_factory.getbasetemp().parent)
+    folder = published_once(shared / "parity", "segvol", tmp_path_factory)
     cells = torch.sin(torch.arange(2048.0 * 768)).view(1, 2048, 768)
     monkeypatch.setattr(SegVol, "encode", lambda self, images: cells * (1 + images.mean()))
     monkeypatch.chdir(tmp_path)

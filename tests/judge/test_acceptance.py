@@ -36,7 +36,7 @@ def test_two_thousand_pairs_survive_faults_and_kills(
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    done = subprocess.run(words, env=online, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(words, env=online, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
 
     judged = [json.loads(line) for line in (run / "judge.jsonl").read_text().splitlines()]

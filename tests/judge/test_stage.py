@@ -100,7 +100,7 @@ def test_time_outs_are_unscored_not_zero_and_can_be_asked_again(
 ) -> None:
     run = scored(10)
     call = ("judge", run, "--judge-model", "j", "--format", "json_schema")
-    slow = ("--base-url", serve("careful", "--delay", "3").url, "--timeout", "0.2", "--tries", "1")
+    slow = ("--base-url", serve("careful", "--delay", "600").url, "--timeout", "0.2", "--tries", "1")
     done = command(*call, *slow, code=1)
     assert "NOT PUBLISHABLE" in done.stdout
     assert {row["status"] for row in rows_of(run)} == {"unscored"}

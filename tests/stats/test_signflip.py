@@ -12,6 +12,7 @@ from scipy import stats
 
 from m3dbench.metrics.core import ratio
 from m3dbench.stats import power
+from m3dbench.stats.allpairs import all_pairs
 from m3dbench.stats.multiplicity import holm
 from m3dbench.stats.signflip import EXACT_CASES, sign_flip
 
@@ -77,6 +78,18 @@ def test_a_ratio_of_sums_is_exchanged_as_a_whole() -> None:
         one[list(swaps)], other[list(swaps)] = second[list(swaps)], first[list(swaps)]
         found.append(dice(one.sum(0)) - dice(other.sum(0)))
     assert sign_flip(first, second, dice, 0).less == pytest.approx(np.mean(np.array(found) <= observed + 1e-12))
+
+
+@pytest.mark.parametrize("cases", [6, 40])
+def test_what_is_undefined_is_never_evidence(cases: int) -> None:
+    def of_enough(sums: np.ndarray) -> np.ndarray:
+        return np.where(sums[..., 1] < 2 * cases, np.nan, sums[..., 0])
+
+    better = np.stack([np.full(cases, 2.0), np.full(cases, 2.0)], -1)
+    few = np.stack([np.full(cases, 1.0), np.full(cases, 1.0)], -1)
+    test = sign_flip(few, better, of_enough, 0)
+    assert (test.less, test.greater, test.two_sided) == (1.0, 1.0, 1.0)
+    assert all_pairs(np.stack([few, better]), of_enough, 0)[0, 1] == 1.0
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))

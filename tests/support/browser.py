@@ -21,6 +21,7 @@ ARGUMENTS = (
 )
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
+TIMEOUT_MS = 120_000
 
 
 def chromium() -> str | None:
@@ -37,7 +38,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip("no Chromium is installed")
     with api.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        running = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS), timeout=TIMEOUT_MS)
         yield running
         running.close()
 
@@ -46,7 +47,7 @@ def open_page(
     browser: Browser,
     size: tuple[int, int] = DESKTOP,
     scheme: Literal["light", "dark"] = "light",
-    timeout_ms: int = 15000,
+    timeout_ms: int = TIMEOUT_MS,
 ) -> Page:
     """A page of its own context (close with ``page.context.close()``); ``page_errors`` reads what went wrong in it."""
     context = browser.new_context(

@@ -35,7 +35,7 @@ class Misbehaving:
         return Counter(event["id"] for event in self.events() if event["outcome"] == "answered")
 
     def counts(self) -> dict[str, Any]:
-        with urllib.request.urlopen(self.url + "/counts", timeout=10) as answer:
+        with urllib.request.urlopen(self.url + "/counts", timeout=120) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 
@@ -65,14 +65,14 @@ def llama(folder: Path, weights: Path) -> Iterator[str]:
     with (folder / "llama.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            _wait(port, process, seconds=120)
+            _wait(port, process)
             yield port.read_text() + "/v1"
         finally:
             process.kill()
             process.wait()
 
 
-def _wait(file: Path, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+def _wait(file: Path, process: subprocess.Popen[bytes], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not file.exists():
         assert process.poll() is None, f"the server ended with {process.returncode}"

@@ -17,7 +17,7 @@ import threading
 import traceback
 from typing import Any
 
-SECONDS = 300
+SECONDS = 900
 IMPORTED = (
     "m3dbench.cli.main",
     "m3dbench.cli.console",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import importlib.util
 import json
+import os
 import shutil
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -110,8 +112,11 @@ def write_weights(tensors: dict[str, Tensor], target: Path, shards: int, kind: s
     (target / f"{stem}.{kind}.index.json").write_text(json.dumps(index))
 
 
-def published_once(parity: Path, name: str, base: Path) -> Path:
-    """The bf16 folder of a parity checkpoint, made once for all test processes below ``base``. Read only."""
+def published_once(parity: Path, name: str, factory: pytest.TempPathFactory) -> Path:
+    """The bf16 folder of a parity checkpoint, made once for all processes of a test run. Read only."""
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # without workers, that is where the folders of earlier test runs lie
     target = base / f"published-{name}"
     with (base / f"published-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -12,7 +12,7 @@ from m3dbench.data.files import inside
 from m3dbench.data.readers import m3d_cap, m3d_vqa
 from m3dbench.data.readers.paths import below_root
 from m3dbench.data.records import Record, ReportRecord
-from m3dbench.data.tables import read_rows, split_tables
+from m3dbench.data.tables import read_rows
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -96,7 +96,7 @@ def records(source: DataSource, kinds: Iterable[type[Record]] | None = None) -> 
 def _from_questions(source: DataSource, cases: Cases) -> None:
     """The report that stands beside every question, for cases whose text is not there otherwise."""
     known = {(case.part, case.id) for case in cases if case.texts}
-    for split, path in split_tables(source.root.path, m3d_vqa.FOLDERS, "M3D_VQA").items():
+    for split, path in m3d_vqa.M3DVQA.tables(source.root.path).items():
         part = part_of(split)
         if part is None:
             continue

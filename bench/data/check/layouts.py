@@ -16,7 +16,7 @@ from m3dbench.data.check.report import Size
 from m3dbench.data.check.walk import Seen, Step, Walk
 from m3dbench.data.readers import m3d_cap, m3d_refseg, m3d_vqa
 from m3dbench.data.readers.paths import below_root
-from m3dbench.data.tables import read_rows, split_tables
+from m3dbench.data.tables import read_rows
 from m3dbench.metrics.ranking import text_key
 
 NO_IMAGE = "(none)"
@@ -49,7 +49,7 @@ def cap(walk: Walk) -> Iterator[Step]:
 
 def vqa(walk: Walk) -> Iterator[Step]:
     """M3D-VQA: every row of every table, and every volume."""
-    for split, file in split_tables(walk.root.path, m3d_vqa.FOLDERS, "M3D_VQA").items():
+    for split, file in m3d_vqa.M3DVQA.tables(walk.root.path).items():
         types: Counter[str] = Counter()
         images, asked = Seen(), Seen()
         for row in walk.rows(file, partial(read_rows, walk.root.path / file, m3d_vqa.COLUMNS)):
@@ -72,7 +72,7 @@ def vqa(walk: Walk) -> Iterator[Step]:
 
 def refseg(walk: Walk) -> Iterator[Step]:
     """M3D-RefSeg: every row of every table, every volume, and every object in its mask."""
-    for split, file in split_tables(walk.root.path, m3d_refseg.FOLDERS, "M3D_RefSeg").items():
+    for split, file in m3d_refseg.M3DRefSeg.tables(walk.root.path).items():
         rows, images = 0, Seen()
         read = walk.rows(file, partial(read_rows, walk.root.path / file, m3d_refseg.COLUMNS))
         for (named, named_mask), group in groupby(read, _pair):

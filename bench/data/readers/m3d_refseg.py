@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import ClassVar, Literal
 
 from m3dbench.data.dataset import DataRoot
-from m3dbench.data.files import inside
 from m3dbench.data.readers.paths import M3D_DATA, below_root
+from m3dbench.data.readers.tabular import Rows, TabularDataset
 from m3dbench.data.records import Record, ReferringRecord
-from m3dbench.data.tables import Place, read_rows, split_tables
+from m3dbench.data.tables import Place
 from m3dbench.errors import DataError
 
 PREPARED = "M3D_RefSeg_npy"
@@ -28,31 +28,19 @@ UNNAMED = "unnamed"
 _MARK = re.compile(r"\[SEG\]|<SEG>")
 
 
-class M3DRefSeg:
+class M3DRefSeg(TabularDataset):
     """Questions that refer to a finding, by description or by reasoning; the target is ``mask == Mask_ID``."""
 
     name: ClassVar[str] = "M3D-RefSeg"
     kinds: ClassVar[frozenset[type[Record]]] = frozenset({ReferringRecord})
+    folders: ClassVar[tuple[str, ...]] = FOLDERS
+    prefix: ClassVar[str] = "M3D_RefSeg"
+    columns: ClassVar[tuple[str, ...]] = COLUMNS
+    made_of: ClassVar[tuple[str, ...]] = (M3D_DATA,)
 
-    def detect(self, root: DataRoot) -> bool:
-        return bool(self._files(root))
-
-    def splits(self, root: DataRoot, kind: type[Record]) -> tuple[str, ...]:
-        return tuple(self._files(root))
-
-    def parts(self, root: DataRoot) -> tuple[str, ...]:
-        return (self.name,)
-
-    def sources(self, part: str) -> tuple[str, ...]:
-        return (M3D_DATA,) if part == self.name else ()
-
-    def records(
-        self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None
-    ) -> Iterator[ReferringRecord]:
-        if only is not None and self.name not in only:
-            return
+    def read(self, root: DataRoot, rows: Rows) -> Iterator[ReferringRecord]:
         seen: Counter[str] = Counter()
-        for place, row in read_rows(inside(root.path, self._files(root)[split]), COLUMNS):
+        for place, row in rows:
             asked = _checked(row, place)
             case = f"{self.name}/{PurePosixPath(row['Image']).parent.name}"
             label = _label(row["Mask_ID"], place)
@@ -67,9 +55,6 @@ class M3DRefSeg:
                 answer=_MARK.sub("[SEG]", row["Answer"]).strip(),
                 strata={"dataset": self.name, "class": UNNAMED},
             )
-
-    def _files(self, root: DataRoot) -> dict[str, str]:
-        return split_tables(root.path, FOLDERS, "M3D_RefSeg")
 
 
 def _checked(row: Mapping[str, str], place: Place) -> Literal["description", "reasoning"]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import ClassVar
 
 from m3dbench.data.dataset import DataRoot
-from m3dbench.data.files import inside
 from m3dbench.data.readers.m3d_cap import FOLDER as CAP_FOLDER
 from m3dbench.data.readers.m3d_cap import M3DCap, case_id, series_id
 from m3dbench.data.readers.paths import M3D_DATA, below_root
+from m3dbench.data.readers.tabular import Rows, TabularDataset
 from m3dbench.data.records import QuestionRecord, Record
-from m3dbench.data.tables import read_rows, split_tables
 from m3dbench.errors import DataError
 
 FOLDERS = ("M3D-VQA", "M3D_VQA", ".")
@@ -29,7 +28,7 @@ COLUMNS = (
 MISSING_CHOICE = "NA"
 
 
-class M3DVQA:
+class M3DVQA(TabularDataset):
     """Questions with lettered choices; a missing choice is the literal text ``NA`` and is not offered.
 
     An *answer* ``NA`` or ``None`` stays the string that it is.
@@ -37,26 +36,14 @@ class M3DVQA:
 
     name: ClassVar[str] = "M3D-VQA"
     kinds: ClassVar[frozenset[type[Record]]] = frozenset({QuestionRecord})
+    folders: ClassVar[tuple[str, ...]] = FOLDERS
+    prefix: ClassVar[str] = "M3D_VQA"
+    columns: ClassVar[tuple[str, ...]] = COLUMNS
+    made_of: ClassVar[tuple[str, ...]] = (M3DCap.name, M3D_DATA)
 
-    def detect(self, root: DataRoot) -> bool:
-        return bool(self._files(root))
-
-    def splits(self, root: DataRoot, kind: type[Record]) -> tuple[str, ...]:
-        return tuple(self._files(root))
-
-    def parts(self, root: DataRoot) -> tuple[str, ...]:
-        return (self.name,)
-
-    def sources(self, part: str) -> tuple[str, ...]:
-        return (M3DCap.name, M3D_DATA) if part == self.name else ()
-
-    def records(
-        self, root: DataRoot, kind: type[Record], split: str, only: Collection[str] | None = None
-    ) -> Iterator[QuestionRecord]:
-        if only is not None and self.name not in only:
-            return
+    def read(self, root: DataRoot, rows: Rows) -> Iterator[QuestionRecord]:
         seen: Counter[str] = Counter()
-        for place, row in read_rows(inside(root.path, self._files(root)[split]), COLUMNS):
+        for place, row in rows:
             image = below_root(root.path, row["Image Path"], CAP_FOLDER)
             series = series_id(image)
             seen[series] += 1
@@ -81,6 +68,3 @@ class M3DVQA:
                 choices=choices,
                 strata={"dataset": self.name, "question_type": QUESTION_TYPES.get(code, code)},
             )
-
-    def _files(self, root: DataRoot) -> dict[str, str]:
-        return split_tables(root.path, FOLDERS, "M3D_VQA")

@@ -13,6 +13,7 @@ TOLD = {
     "requests": "what the requests say (hash)",
     "task_version": "the version of the task",
     "control": "the control",
+    "splits": "how the splits were made",
 }
 
 
@@ -31,8 +32,8 @@ def comparability(
 ) -> Comparability:
     """Hold the comparable facts of two runs of a task against each other.
 
-    allow: fields that may differ: ``manifest``, ``requests``, ``task_version``, ``control``, or a metric's name for its
-    signature.
+    allow: fields that may differ: ``manifest``, ``requests``, ``task_version``, ``control``, ``splits``, or a metric's
+    name for its signature.
     """
     ours, theirs = (run.content()["tasks"].get(task) for run in (base, candidate))
     for run, entry in ((base, ours), (candidate, theirs)):
@@ -41,13 +42,16 @@ def comparability(
             return Comparability(f"{run.path} {state}", (), {})
     assert ours is not None and theirs is not None  # noqa: S101 - narrows the type
     one, other = ours["facts"]["comparable"], theirs["facts"]["comparable"]
-    differing = [name for name in one if name != "scoring" and one[name] != other.get(name)]
+    fields = [name for name in dict.fromkeys([*one, *other]) if name != "scoring"]
+    differing = [name for name in fields if one.get(name) != other.get(name)]
     refused = [name for name in differing if name not in allow]
     if refused:
         name = refused[0]
-        detail = f": {_short(one[name])} and {_short(other.get(name))}"
+        detail = f": {_short(one.get(name))} and {_short(other.get(name))}"
+        others = f" (and in {', '.join(refused[1:])})" if refused[1:] else ""
+        options = " ".join(f"--allow {field}" for field in refused)
         return Comparability(
-            f"the runs differ in {name}, {TOLD.get(name, name)}{detail}; --allow {name} compares them all the same",
+            f"the runs differ in {name}, {TOLD.get(name, name)}{detail}{others}; {options} compares them all the same",
             (),
             {},
         )
@@ -75,6 +79,9 @@ def _signatures(
                 skipped[f"{metric} ({scoring})"] = (
                     f"its signature differs: {signature} and {theirs}; --allow {metric} compares it all the same"
                 )
+    for scoring in other:
+        for metric in sorted(other[scoring].keys() - one.get(scoring, {}).keys()):
+            skipped[f"{metric} ({scoring})"] = "the base was not scored by it"
     return skipped, passed
 
 

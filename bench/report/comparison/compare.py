@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,15 +13,13 @@ import numpy as np
 from scipy import stats
 
 from m3dbench import registry
-from m3dbench.errors import UserError
 from m3dbench.judge.lookup import metrics_of_task
 from m3dbench.metrics.core import SAME, FloatArray, Metric, Statistics
 from m3dbench.report.comparison.comparable import comparability
 from m3dbench.report.comparison.result import Flip, Paired, TaskComparison
+from m3dbench.report.comparison.samples import paired_samples
 from m3dbench.report.scored_by import scored_by
-from m3dbench.runs import jsonl
 from m3dbench.runs.folder import RunFolder, TaskFolder
-from m3dbench.runs.paired_scores import Key, statistics
 from m3dbench.runs.summary import SEED
 from m3dbench.stats.paired import paired_difference
 from m3dbench.stats.signflip import sign_flip
@@ -49,7 +47,7 @@ def compare_task(
     strata: dict[tuple[str, str], _Cell] = {}
     flips: list[Flip] = []
     main = ("corrected", primary) if ("corrected", primary) in chosen else next(iter(chosen), ("", ""))
-    for sample, one, other in _samples(base.task(task), candidate.task(task), "manifest" in found.allowed):
+    for sample, one, other in paired_samples(base.task(task), candidate.task(task), "manifest" in found.allowed):
         for key, metric in chosen.items():
             if (key in one) != (key in other):
                 cells[key].left_out += 1
@@ -154,27 +152,6 @@ def _effect(base: FloatArray, candidate: FloatArray) -> float | None:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _samples(
-    base: TaskFolder, candidate: TaskFolder, reordered: bool
-) -> Iterator[tuple[dict[str, Any], dict[Key, Statistics], dict[Key, Statistics]]]:
-    """Each sample of the base with the statistics of both runs; a sample that the candidate lacks has none there."""
-    theirs = statistics(candidate)
-    stored = dict(theirs) if reordered else {}
-    for sample, (sample_id, one) in zip(jsonl.read(base.manifest), statistics(base), strict=True):
-        if reordered:
-            yield sample, one, stored.get(sample_id, {})
-            continue
-        other_id, other = next(theirs, ("", {}))
-        if not sample["id"] == sample_id == other_id:
-            raise UserError(
-                "the scores do not follow the manifest",
-                file=candidate.scores,
-                record=sample["id"],
-                fix="score the run again",
-            )
-        yield sample, one, other
 
 
 def _identical(base: TaskFolder, candidate: TaskFolder) -> bool:

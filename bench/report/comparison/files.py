@@ -52,13 +52,18 @@ def _task(task: TaskComparison) -> list[str]:
     lines = [f"### {task.task}", ""]
     if task.not_comparable:
         return [*lines, f"Not comparable: {cell(task.not_comparable)}", ""]
-    lines += ["| metric | base | candidate | difference | 95% interval | p | better / worse / same | n (cases) |"]
+    lines += [f"Compared although {name} differs (--allow).\n" for name in task.allowed]
+    if task.identical:
+        lines += ["Every prediction is the same.", ""]
+    lines += [
+        f"| metric | base | candidate | difference | {interval_title(task)} | p | better / worse / same | n (cases) |"
+    ]
     lines += ["|---|---|---|---|---|---|---|---|"]
     lines += [f"| {' | '.join(cell(text) for text in metric_cells(item, task.primary))} |" for item in task.metrics]
     if task.flips:
         lines += ["", f"<details><summary>{len(task.flips):,} samples changed</summary>", ""]
         lines += [f"- {cell(flip.id)}: {flip.base:.3f} → {flip.candidate:.3f}" for flip in task.flips[:FLIPS_SHOWN]]
-        lines += ["", "</details>"]
+        lines += ["", "</details>", ""]
     for what, why in task.skipped.items():
         lines.append(f"- {cell(what)} is not compared: {cell(why)}")
     return [*lines, ""]
@@ -78,10 +83,20 @@ def metric_cells(item: Paired, primary: str) -> list[str]:
         _number(item.candidate, ".3f"),
         _number(item.difference, "+.3f"),
         span,
-        _number(item.p_two_sided, ".3f"),
+        _p(item.p_two_sided),
         f"{item.wins:,} / {item.losses:,} / {item.ties:,}",
         f"{item.n_samples:,} ({item.n_cases:,})",
     ]
+
+
+def interval_title(task: TaskComparison) -> str:
+    """What heads the intervals: their level, which is the gate's where one was applied."""
+    level = next((item.interval.level for item in task.metrics if item.interval is not None), None)
+    return "interval" if level is None else f"{100 * level:.4g}% interval"
+
+
+def _p(value: float | None) -> str:
+    return "<0.001" if value is not None and value < 0.0005 else _number(value, ".3f")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -65,7 +65,11 @@ def _metric(run: RunComparison, task: str, metric: str) -> Paired | None:
 def _metric_checks(task: TaskComparison, name: str, limits: MetricRules, p: float | None, alpha: float) -> list[Check]:
     found = task.metric(name)
     if found is None or found.candidate is None or found.difference is None or p is None:
-        why = task.skipped.get(f"{name} (corrected)", "the metric has no value in both runs")
+        known = ", ".join(item.metric for item in task.metrics if item.scoring == "corrected")
+        unknown = f"the runs have no such metric; they have: {known}"
+        why = task.skipped.get(
+            f"{name} (corrected)", unknown if found is None else "no sample has a value in both runs"
+        )
         return [Check(task.task, name, "not comparable", "no value", "a value in both runs", why)]
     checks = [_difference_check(task, found, limits.margin, p, alpha)]
     if limits.floor is not None:
@@ -78,13 +82,13 @@ def _metric_checks(task: TaskComparison, name: str, limits: MetricRules, p: floa
 
 
 def _difference_check(task: TaskComparison, found: Paired, margin: float | None, p: float, alpha: float) -> Check:
-    told = f"{found.difference:+.4f}, adjusted p {p:.3g}"
+    told = f"{found.difference:+.4f}, adjusted p of worse {p:.2g}"
     significant = found.worse and p <= alpha
     if margin is None:
         verdict: Verdict = "regression" if significant else "pass"
         return Check(task.task, found.metric, verdict, told, f"not significantly worse (alpha {alpha:g})")
     required = f"worse by less than {margin:g}"
-    if task.identical:
+    if task.identical and not found.wins and not found.losses:
         return Check(task.task, found.metric, "pass", told, required, "every prediction is the same")
     if found.interval is None:
         verdict = "regression" if significant else "inconclusive"

@@ -21,7 +21,7 @@ class Paired:
     over cases. p_worse: one-sided sign-flip p-value of the candidate being worse; p_two_sided likewise. mcnemar: exact
     p-value, for a rate with one item per case. effect: mean over cases of the difference in standard deviations.
     wins, losses, ties: samples on which the candidate is better, worse, the same. left_out: samples that only
-    one of the runs has statistics for.
+    one of the runs has statistics for, be it that the other lacks the sample or that its scorer gave no value.
     """
 
     metric: str

@@ -21,13 +21,14 @@ class MetricRules(_Strict):
     """margin: by how much the candidate may be worse, in the metric's units; without one, the gate only asks that it is
     not significantly worse. floor: the worst value that the candidate may have (a ceiling where lower is better)."""
 
-    margin: float | None = Field(default=None, gt=0)
-    floor: float | None = None
+    margin: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    floor: float | None = Field(default=None, allow_inf_nan=False)
 
 
 class TaskRules(_Strict):
     """metrics: name -> rules. Shares are of the samples: errors and refusals of the candidate, samples that its scorer
-    gave no value to, segmentation answers without a mask token, and samples compared (``min_coverage``)."""
+    gave no value to, segmentation answers without a mask token, and samples that have a value in both runs, of
+    those that have one in either (``min_coverage``)."""
 
     metrics: dict[str, MetricRules] = Field(min_length=1)
     max_error_rate: Share = 0.0

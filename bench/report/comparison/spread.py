@@ -8,9 +8,8 @@ import numpy as np
 
 from m3dbench import registry
 from m3dbench.report.comparison.comparable import comparability
-from m3dbench.runs import jsonl
+from m3dbench.report.comparison.samples import paired_samples
 from m3dbench.runs.folder import RunFolder
-from m3dbench.runs.paired_scores import statistics
 from m3dbench.stats.power import case_spread
 
 
@@ -30,16 +29,16 @@ def primary_spread(base: RunFolder, candidate: RunFolder, task: str) -> Spread |
         return refusal
     sums: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = {}
     key = ("corrected", primary)
-    rows = zip(
-        jsonl.read(base.task(task).manifest), statistics(base.task(task)), statistics(candidate.task(task)), strict=True
-    )
-    for sample, (_, one), (_, other) in rows:
+    for sample, one, other in paired_samples(base.task(task), candidate.task(task)):
         if key in one and key in other:
             both = np.asarray((one[key], other[key]), dtype=np.float64)
             sums[sample["case"]] = sums[sample["case"]] + both if sample["case"] in sums else both
     if len(sums) < 2:
-        return f"{len(sums)} cases say nothing about spread"
+        return f"{len(sums)} cases with {primary} in both runs say nothing about spread"
     stacked = np.stack(list(sums.values()))
     if stacked.shape[2] != 2 or not np.array_equal(stacked[:, 0, 1], stacked[:, 1, 1]):
         return f"{primary} is neither a mean nor a rate"
-    return Spread(primary, len(stacked), case_spread(stacked[:, 1], stacked[:, 0]))
+    spread = case_spread(stacked[:, 1], stacked[:, 0])
+    if spread == 0:
+        return "the runs differ alike in every case, which says nothing about spread: give two releases that differ"
+    return Spread(primary, len(stacked), spread)

@@ -19,14 +19,25 @@ alpha = 0.05
 
 
 def starter(run: RunFolder, summaries: Mapping[str, Mapping[str, Any]]) -> str:
-    """The TOML text of a gate on the primary metric of every task of a finished run.
+    """The TOML text of a gate on the primary metric of every finished task of a run, such that the run passes.
 
-    Raises UserError when no task has a value to gate.
+    A comment names the tasks that it leaves out. Raises UserError when no task has a value to gate.
     """
-    blocks = [block for task, summary in summaries.items() if (block := _task(task, summary))]
+    blocks, left_out = [], []
+    for task in run.tasks():
+        if task not in summaries:
+            left_out.append(f"{task}: not finished in this run")
+        elif block := _task(task, summaries[task]):
+            blocks.append(block)
+        else:
+            left_out.append(f"{task}: {summaries[task]['primary']}, its primary metric, has no value in this run")
     if not blocks:
-        raise UserError("no task of the run has a value to gate", file=run.path, code=ExitCode.NOTHING_TO_SCORE)
-    return HEAD.format(run=run.path.name, smallest=SMALLEST) + "".join(blocks)
+        detail = f" ({'; '.join(left_out)})" if left_out else ""
+        raise UserError(
+            f"no task of the run has a value to gate{detail}", file=run.path, code=ExitCode.NOTHING_TO_SCORE
+        )
+    notes = "".join(f"# left out: {note}\n" for note in left_out)
+    return HEAD.format(run=run.path.resolve().name, smallest=SMALLEST) + notes + "".join(blocks)
 
 
 def _task(task: str, summary: Mapping[str, Any]) -> str:
@@ -47,6 +58,15 @@ def _task(task: str, summary: Mapping[str, Any]) -> str:
         end = math.floor(1000 * span["low"]) / 1000 if higher else math.ceil(1000 * span["high"]) / 1000
         floor = f"floor = {end:g}\n"
     failed = sum(summary["predictions"].get(name, 0) for name in ("error", "refused", "missing"))
-    rate = math.ceil(1000 * failed / summary["samples"]) / 1000 if summary["samples"] else 0
-    head = f'\n[tasks.{task}]\nmax_error_rate = {rate:g}\n[tasks.{task}.metrics."{found["metric"]}"]\n'
+    rates = f"max_error_rate = {_share(failed, summary['samples']):g}\n"
+    unscored = _share(found["micro"]["n_unscored"], found["micro"]["n_planned"])
+    if unscored:
+        # Either run may lack other samples' scores than the other.
+        rates += f"max_unscored_rate = {unscored:g}\nmin_coverage = {max(0.0, 1 - 2 * unscored):g}\n"
+    head = f'\n[tasks.{task}]\n{rates}[tasks.{task}.metrics."{found["metric"]}"]\n'
     return f"{head}margin = {margin:g}\n{floor}"
+
+
+def _share(part: int, whole: int) -> float:
+    """Rounded up to a thousandth."""
+    return math.ceil(1000 * part / whole) / 1000 if whole else 0.0

@@ -31,7 +31,7 @@ def server(run_a: Path) -> Iterator[ViewServer]:
 
 def ask(server: ViewServer, path: str, host: str = "", method: str = "GET") -> tuple[int, bytes, dict[str, str]]:
     """Status, body and headers of a path below the address' random word."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=120)
     try:
         connection.request(
             method, f"/{server.word}/{path}", headers={"Host": host or f"127.0.0.1:{server.server_port}"}
@@ -106,7 +106,7 @@ def test_other_paths_lead_nowhere(server: ViewServer, path: str) -> None:
 
 def test_without_the_word_of_the_address_nothing_is_told(server: ViewServer) -> None:
     for path in ("/", "/data/overview.json", "/x/data/overview.json"):
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=120)
         connection.request("GET", path)
         reply = connection.getresponse()
         assert reply.status == 404
