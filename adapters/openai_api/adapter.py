@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from m3dbench.adapter import Adapter, Context, Query
-from m3dbench.adapters.openai_api.options import DETAILS, number
+from m3dbench.adapters.openai_api.options import DETAILS, LIMITS, number
 from m3dbench.adapters.slices.showing import TASKS, UPSTREAM, UPSTREAM_TOKENS, Showing
 from m3dbench.chat.client import Client, in_order
 from m3dbench.chat.connect import connect
@@ -66,6 +66,10 @@ class OpenAIChat(Adapter):
         self._showing = Showing.of(slices, axis, window, size, montage, flip, instruction)
         if detail not in DETAILS:
             raise UserError(f"there is no detail {detail!r}", field="detail", fix="low, high or auto")
+        if limit_as not in LIMITS:
+            raise UserError(f"is {limit_as!r}", field="limit_as", fix=f"choose one of: {', '.join(LIMITS)}")
+        if max_tokens < 1:
+            raise UserError(f"is {max_tokens}, expected at least 1", field="max_tokens")
         self._detail = detail
         self._sent: dict[str, Any] = {limit_as: max_tokens}
         heat = None if slices == UPSTREAM and temperature == "0" else number(temperature, "temperature")

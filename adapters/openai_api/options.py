@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from m3dbench.errors import UserError
 
 DETAILS = ("", "low", "high", "auto")
+LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 def number(text: str, field: str) -> float | None:
@@ -12,6 +15,9 @@ def number(text: str, field: str) -> float | None:
     if text == "none":
         return None
     try:
-        return float(text)
-    except ValueError as error:
-        raise UserError(f"{text!r} is no number", field=field, fix="a number, or none") from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(f"{text!r} is no number", field=field, fix="a number, or none")
+    return value

@@ -103,8 +103,8 @@ class Ledger:
     """
 
     def __init__(self, price: Price = Price(), max_cost: float | None = None) -> None:
-        if min(price.input, price.output, max_cost or 0.0) < 0:
-            raise UserError("prices and limits on cost are not negative", field="price")
+        if not all(0 <= number < math.inf for number in (price.input, price.output, max_cost or 0.0)):
+            raise UserError("prices and limits on cost are numbers from 0", field="price")
         if max_cost is not None and not self._charged(price):
             raise UserError(
                 "a limit on cost needs prices", field="max_cost", fix="give the prices of a million tokens in and out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from m3dbench.errors import UserError
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "none"
 SECRET = 8
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Endpoint:
     """An OpenAI-compatible server. base_url: up to and with ``/v1``. api_key_env: the variable that holds the key;
     servers other than OpenAI's may need none. timeout_s: for one attempt, from sending to the last byte.
 
-    Raises UserError for an address or a variable's name that cannot be one; neither is repeated, since people paste
-    keys into both.
+    Raises UserError for an address, a variable's name or a time that cannot be one; the first two are not repeated,
+    since people paste keys into both.
     """
 
     model: str
@@ -30,7 +31,8 @@ class Endpoint:
     timeout_s: float = 120.0
 
     def __post_init__(self) -> None:
-        if not _VARIABLE.fullmatch(self.api_key_env):
+        # Some keys have the form of a name; none of them is in capitals alone.
+        if not _VARIABLE.fullmatch(self.api_key_env) and self.api_key_env not in os.environ:
             raise UserError(
                 "the name given is no environment variable's", field="api_key_env", fix="the name, never the key itself"
             )
@@ -43,6 +45,8 @@ class Endpoint:
                 field="base_url",
                 fix="keep user names, passwords and keys out of it; the key goes into an environment variable",
             )
+        if not 0 < self.timeout_s < math.inf:
+            raise UserError(f"is {self.timeout_s:g}, expected seconds above 0", field="timeout")
         if not self.model:
             raise UserError("no model is named", field="model", fix="the name under which the server offers it")
 

@@ -67,8 +67,8 @@ class Limiter:
             self.limit = max(1.0, self.limit / 2)
 
     def pause(self, seconds: float) -> None:
-        """Nothing new is sent for that long, at most ``LONGEST_PAUSE_S``, after which the server is tried again."""
-        self._resume = max(self._resume, self._clock() + min(seconds, LONGEST_PAUSE_S))
+        """Nothing new is sent for that long."""
+        self._resume = max(self._resume, self._clock() + seconds)
 
 
 def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time) -> float | None:
@@ -90,13 +90,16 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], float] = time.time
 
 
 def exhausted_for(headers: Mapping[str, str], tokens: int) -> float:
-    """Seconds until the server has room for a request of so many tokens, by its ``x-ratelimit-*`` headers; else 0."""
+    """Seconds until the server has room for a request of so many tokens, by its ``x-ratelimit-*`` headers; else 0.
+
+    At most ``LONGEST_PAUSE_S``: the size of the next request is not known, so the server is tried again after that.
+    """
     wait = 0.0
     for what, needed in (("requests", 1), ("tokens", tokens)):
         left = headers.get(f"x-ratelimit-remaining-{what}", "")
         if left.strip().isdigit() and int(left) < needed:
             wait = max(wait, duration(headers.get(f"x-ratelimit-reset-{what}", "")))
-    return wait
+    return min(wait, LONGEST_PAUSE_S)
 
 
 def duration(text: str) -> float:

@@ -83,6 +83,7 @@ class LocalClient:
     def _loaded(self) -> tuple[Any, Any]:
         try:
             import torch
+            from safetensors import SafetensorError
             from transformers import AutoModelForCausalLM, AutoTokenizer
             from transformers.utils import logging
         except ImportError as error:
@@ -95,7 +96,7 @@ class LocalClient:
             tokenizer = AutoTokenizer.from_pretrained(self.path, padding_side="left", **local)
             precision = "auto" if gpu else torch.float32
             model: Any = AutoModelForCausalLM.from_pretrained(self.path, dtype=precision, **local)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, SafetensorError) as error:
             raise UserError(f"cannot be loaded as a language model: {error}", file=self.path) from error
         if tokenizer.chat_template is None:
             raise UserError("the tokenizer has no chat template", file=self.path, fix="choose an instruction model")

@@ -124,13 +124,18 @@ class Shared:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise DataError("is no reply", file=path, fix="delete the file") from error
+        except OSError as error:
+            raise UserError(f"cannot be read: {error.strerror}", file=path, field="cache") from error
 
     def put(self, digest: str, reply: ChatReply) -> None:
         path = self._path(digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid4().hex}")
-        temporary.write_text(json.dumps(reply.to_json()) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(reply.to_json()) + "\n", encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            raise UserError(f"cannot be written: {error.strerror}", file=self.directory, field="cache") from error
 
     def lost(self, used: Usage) -> None:
         pass

@@ -48,16 +48,21 @@ def forecast(
 
 def show_estimates(estimates: dict[str, Estimate], total: Estimate) -> None:
     """A table: one row each, and their sum."""
-    from rich.table import Table
-
     from m3dbench.cli.console import PLAIN, out
+    from m3dbench.cli.table import laid_out
 
-    table = Table()
-    for title in ("", "requests", "tokens in, about", "tokens out, at most", "cost, at most about"):
-        table.add_column(title, justify="right" if title else "left")
-    for name, one in [*estimates.items(), *([("total", total)] if len(estimates) > 1 else [])]:
-        counts = (one.requests, one.used.prompt_tokens, one.used.completion_tokens)
-        cost = "no prices given" if one.cost is None else f"{one.cost:.4f}"
-        table.add_row(name, *(f"{count:,}" for count in counts), cost)
-    out.print(table)
+    rows = {**estimates, **({"total": total} if len(estimates) > 1 else {})}
+    out.print(
+        laid_out(
+            {
+                "task": list(rows),
+                "requests": [f"{one.requests:,}" for one in rows.values()],
+                "tokens in, about": [f"{one.used.prompt_tokens:,}" for one in rows.values()],
+                "tokens out, at most": [f"{one.used.completion_tokens:,}" for one in rows.values()],
+                "cost, at most about": [
+                    "no price given" if one.cost is None else f"{one.cost:.4f}" for one in rows.values()
+                ],
+            }
+        )
+    )
     out.print("Nothing was sent. Replies in a cache are not taken off.", **PLAIN)

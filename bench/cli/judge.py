@@ -138,11 +138,9 @@ def judge(
         audit=audit,
     )
     run = RunFolder.open(folder)
-    there = run.tasks()
-    names = [name.strip() for name in task.split(",")] if task else there
+    names = [name.strip() for name in task.split(",")] if task else run.tasks()
     for name in names:
-        if name not in there:
-            raise UserError(f"the run has no task {name!r}", file=folder, fix=f"it has: {', '.join(there)}")
+        run.insist(name)
     tasks = [registry.create("tasks", name) for name in names]
     tasks = [item for item in tasks if task or item.answer == "text"]
     if not tasks:
@@ -150,6 +148,7 @@ def judge(
     if dry_run:
         show_estimates(run, tasks, options)
         return
+    ready(options, tasks)
     with Bars() as bars, lock.hold(folder, take_over=take_over):
         run.begin()
         summaries = [judged_summary(run, item, options, bars) for item in tasks]
@@ -198,7 +197,8 @@ def judged_summary(run: RunFolder, task: Any, options: JudgeOptions, progress: P
 
 
 def ready(options: JudgeOptions | None, tasks: list[Any]) -> None:
-    """Raise UserError for what would stop the judge, before the model is asked anything."""
+    """Raise UserError for what would stop the judge, before anything is asked or written: a key in the wrong place is
+    not to be written down with the command."""
     if options is None:
         return
     texts = [task.name for task in tasks if task.answer == "text"]

@@ -73,9 +73,10 @@ def audit_judge(
         max_cost=max_cost,
         cache=cache,
     )
-    (chosen, *more) = options.rubrics()
-    if more:
+    found = options.rubrics()
+    if len(found) != 1:
         raise UserError("a judge is audited under one rubric at a time", field="--rubric")
+    chosen = found[0]
     material = shipped_cases(chosen) if run is None else cases_of_run(RunFolder.open(run), task, cases, options.seed)
     ratings = read_ratings(humans, *limits(human_range)) if humans is not None else []
     source = "shipped" if run is None else f"references of {task} in {run.resolve().name}"
@@ -86,14 +87,15 @@ def audit_judge(
         cost = f", cost at most {options.price.of(used):.4g}" if price_in or price_out else ""
         console.print(f"{told}{cost}. Nothing was sent.", **PLAIN)
         return
+    options.client()  # what cannot be right is said before anything is written
     out.mkdir(parents=True, exist_ok=True)
     with Bars() as bars, lock.hold(out):
         client = options.client(out / REPLIES)
         judge = options.judge(client, structured=structured_for(client, chosen, options, []))
-        found = audit(plan, judge, chosen, client, out, bars)
-    show_audit(found)
+        report = audit(plan, judge, chosen, client, out, bars)
+    show_audit(report)
     console.print(f"Wrote {out / 'audit.md'} and {out / 'audit.json'}", **PLAIN)
-    if not found["fit"]:
+    if not report["fit"]:
         raise typer.Exit(int(ExitCode.ERRORS_OVER_BUDGET))
 
 
@@ -110,6 +112,7 @@ def show_audit(found: dict[str, Any]) -> None:
     """The checks as a table, and the verdict."""
     from m3dbench.cli.console import PLAIN, out
     from m3dbench.cli.table import laid_out
+    from m3dbench.judge.audit_report import silent_checks
 
     told = {True: "met", False: "NOT MET", None: "-"}
     checks = found["checks"]
@@ -126,5 +129,7 @@ def show_audit(found: dict[str, Any]) -> None:
     )
     judge = f"{found['judge']['model']} under {found['rubric']['name']} {found['rubric']['version']}"
     people = "" if found["compared_with_people"] else "; it was not compared with people (--humans)"
+    if silent := silent_checks(found):
+        people = f", but nothing is known of {', '.join(silent)}{people}"
     verdict = f"fit for use{people}" if found["fit"] else f"NOT FIT FOR USE: {', '.join(found['failed'])}"
     out.print(f"{judge}: {verdict}.", **PLAIN)

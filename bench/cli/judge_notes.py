@@ -9,7 +9,7 @@ def judge_notes(judge: JudgeSummary) -> list[str]:
     """Who judged, how much went without a verdict, whether it may be published, and what its audit says."""
     told = f"{judge.metric} (0 to 100): rubric {judge.rubric}, judged by {judge.model}"
     if judge.usage.get("cost") is not None:
-        told += f", {judge.usage['cost']:.4g} paid"
+        told += f", whose replies are worth {judge.usage['cost']:.4g}"
     notes = [f"{told}; {judge.unscored:,} without a verdict ({judge.unscored_rate:.1%})."]
     if judge.failures:
         causes = ", ".join(f"{count:,} {failure}" for failure, count in judge.failures.items())

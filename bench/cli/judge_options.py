@@ -52,6 +52,19 @@ Cache = Annotated[Path | None, typer.Option(help="Directory of replies that seve
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would take; send nothing.")]
 
 
+def judge_asked(
+    judge: bool, model: str | None, base_url: str | None, pairs: list[str] | None, rubric: str
+) -> JudgeOptions | None:
+    """The judge of ``--judge``, None without it. Raises UserError for options of a judge that nobody asked for."""
+    if judge:
+        return judge_options(model, base_url, pairs, rubric=rubric)
+    given = {"--judge-model": model, "--base-url": base_url, "--judge-option": pairs, "--rubric": rubric}
+    for name in (name for name, value in given.items() if value):
+        own = "; the address of the model itself is -o base_url=URL" if name == "--base-url" else ""
+        raise UserError("is the judge's, and --judge is not given", field=name, fix=f"add --judge{own}")
+    return None
+
+
 def judge_options(model: str | None, base_url: str | None, pairs: list[str] | None, **values: Any) -> JudgeOptions:
     """The judge that a user describes. pairs: KEY=VALUE texts. Raises UserError when none is named."""
     from m3dbench.cli.options import key_values

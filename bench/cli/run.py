@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m3dbench.cli.judge_options import BaseUrl, JudgeModel, JudgeOptionPairs, Judging, Rubrics, judge_options
+from m3dbench.cli.judge_options import BaseUrl, JudgeModel, JudgeOptionPairs, Judging, Rubrics, judge_asked
 from m3dbench.cli.options import (
     BertLayer,
     BertModel,
@@ -160,7 +160,7 @@ def run(
         strata=strata_of(strata),
         predict=PredictOptions(fail_fast=fail_fast, retry_errors=retry_errors),
     )
-    asked = judge_options(judge_model, base_url, judge_option, rubric=rubric) if judge else None
+    asked = judge_asked(judge, judge_model, base_url, judge_option, rubric)
     ready(asked, [registry.create("tasks", name) for name in chosen])
     with Bars() as bars:
         source = open_data(data if data is not None else default_phantom(bars))
@@ -168,6 +168,8 @@ def run(
         place = out or plain.with_name("-".join(filter(None, (plain.name, settings.control))))
         if dry_run:
             forecast(chosen, adapter, source, place, settings, bars)
+            if asked is not None:
+                console.print("The judge is not in it, which reads the answers: m3dbench judge RUN --dry-run", **PLAIN)
             return
         folder = RunFolder.create(place)
         comparison = RunFolder.open(against) if against is not None else None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from m3dbench.cli.judge_options import BaseUrl, JudgeModel, JudgeOptionPairs, Judging, Rubrics, judge_options
+from m3dbench.cli.judge_options import BaseUrl, JudgeModel, JudgeOptionPairs, Judging, Rubrics, judge_asked
 from m3dbench.cli.options import (
     BertLayer,
     BertModel,
@@ -91,7 +91,7 @@ def score(
         extra_metrics=tuple(metric or ()),
         strata=strata_of(strata),
     )
-    asked = judge_options(judge_model, base_url, judge_option, rubric=rubric) if judge else None
+    asked = judge_asked(judge, judge_model, base_url, judge_option, rubric)
     ready(asked, [registry.create("tasks", task)])
     answers = AnswerFile(file)
     job = FileJob(

@@ -44,6 +44,7 @@ class AuditPlan:
 
 def cases_of_run(run: RunFolder, task: str, count: int, seed: int) -> list[Case]:
     """References of a run's task, ``count`` of different cases, drawn by the seed."""
+    run.insist(task)
     samples = [s for s in read_samples(run.task(task).manifest) if s.reference.text.strip() and not s.excluded]
     order = generator(seed, "judge audit", task).permutation(len(samples))
     found: dict[str, Case] = {}
@@ -69,10 +70,12 @@ def audit(
     with (progress or Silent()).stage(f"auditing {judge.model}", len(items)) as advance:
         run_items(items.values(), client, journal, advance)
     rows = {row["id"]: row for row in jsonl.read(journal)}
-    jsonl.replace(journal, b"".join(jsonl.line(rows[key]) for key in items))
+    # Answers to an audit that asked other things were paid for too, and stay behind those of this one.
+    order = [*items, *(key for key in rows if key not in items)]
+    jsonl.replace(journal, b"".join(jsonl.line(rows[key]) for key in order))
     (out / REPLIES).unlink(missing_ok=True)
     values = {key: _value(rows[key], rubric) for key in items}
-    content = _content(plan, judge, rubric, found, values, rows, usage(journal, judge.digest(rubric)))
+    content = _content(plan, judge, rubric, found, values, rows, usage(rows[key] for key in items))
     jsonl.write_document(out / DOCUMENT, content)
     jsonl.replace(out / PAGE, to_markdown(content).encode())
     return content

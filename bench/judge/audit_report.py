@@ -65,9 +65,18 @@ def _material(content: Mapping[str, Any]) -> str:
     )
 
 
+def silent_checks(content: Mapping[str, Any]) -> list[str]:
+    """The checks that say nothing, for example because no reference names a side that could be exchanged."""
+    return [check["name"] for check in content["checks"] if check["passed"] is None]
+
+
 def _verdict(content: Mapping[str, Any]) -> list[str]:
     if content["fit"]:
         told = "**Fit for use**: every check is met."
+        if silent := silent_checks(content):
+            told = (
+                f"**Fit for use**, as far as it was examined: nothing is known of {', '.join(silent)}; the rest is met."
+            )
         if not content["compared_with_people"]:
             told += (
                 " It was not compared with people, so the audit shows that its scores are consistent and react to "

@@ -14,7 +14,7 @@ from m3dbench.judge.identity import Judge
 from m3dbench.judge.rubric import Rubric
 from m3dbench.runs import jsonl
 from m3dbench.runs.folder import TaskFolder
-from m3dbench.runs.journal import Rows, drop
+from m3dbench.runs.journal import Rows
 
 SCHEMA = 1
 
@@ -50,17 +50,13 @@ class JudgeFolder:
         """Scores of the judge alone, before they join those of the task."""
         return self.path / "judge.scores.jsonl"
 
-    def forget_unscored(self, judge: str) -> None:
-        """Drop the judgements without a score of the judge of this digest, so that they are asked again."""
-        if self.journal.exists():
-            drop(self.journal, lambda row: row["judge"] == judge and row["status"] == "unscored")
-
     def settle(self, judge: str, keys: Iterable[str]) -> None:
         """Bring the judgements of a judge into the order of ``keys``, after those of others, and let go of the replies.
 
-        They came in the order in which replies came; in the order of the samples, equal judgements are equal bytes.
+        They came in the order in which replies came; in the order of the samples, equal judgements are equal bytes. Of
+        a pair that was asked again the last judgement stays, which holds the replies of those before.
         """
-        rows = Rows(self.journal)
+        rows = Rows(self.journal, newest=True)
         temporary = self.journal.with_name(self.journal.name + ".tmp")
         with temporary.open("wb") as stream:
             for row in jsonl.read(self.journal):
@@ -127,15 +123,14 @@ def put_record(path: Path, record: Record) -> None:
     jsonl.write_document(path, {"schema": SCHEMA, "judges": judges})
 
 
-def usage(journal: Path, judge: str) -> dict[str, Any]:
-    """Tokens of a judge's replies in a journal, and the models that the endpoint said it was."""
+def usage(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Tokens of the replies in a journal's rows, and the models that the endpoint said it was."""
     tokens = [0, 0]
     models: Counter[str] = Counter()
-    for row in jsonl.read(journal):
-        if row["judge"] == judge:
-            for reply in row["replies"]:
-                tokens = [have + more for have, more in zip(tokens, reply["usage"], strict=True)]
-                models[reply.get("model", "")] += 1
+    for row in rows:
+        for reply in row["replies"]:
+            tokens = [have + more for have, more in zip(tokens, reply["usage"], strict=True)]
+            models[reply.get("model", "")] += 1
     models.pop("", None)
     told = {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]}
     return {**told, "models_told": dict(sorted(models.items()))}

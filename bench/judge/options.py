@@ -19,6 +19,14 @@ from m3dbench.judge.rubric import SHIPPED, Rubric, default_for, find, read, ship
 from m3dbench.metrics.judge import Scale
 
 Format = Literal["auto", "json_schema", "text"]
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "attempts": (1, 100),
+    "tries": (1, 100),
+    "max_tokens": (1, 10**7),
+    "max_characters": (100, 10**7),
+    "temperature": (0, 10),
+    "max_unscored": (0, 1),
+}
 UPSTREAM = "m3d"
 """The rubric of the reference, imported from a checkout."""
 
@@ -57,9 +65,9 @@ class JudgeOptions:
     audit: Path | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("attempts", 1), ("max_tokens", 1), ("max_characters", 100), ("temperature", 0)):
-            if getattr(self, name) < least:
-                raise UserError(f"is below {least}", field=name)
+        for name, (least, most) in BOUNDS.items():
+            if not least <= getattr(self, name) <= most:
+                raise UserError(f"takes {least:g} to {most:g}, not {getattr(self, name)}", field=name)
         if self.format not in get_args(Format):
             raise UserError(f"takes {', '.join(get_args(Format))}", field="format")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def read_ratings(path: Path, low: float, high: float) -> list[Rating]:
 
     Scores are brought from ``low`` to ``high`` onto 0 to 100. Raises UserError naming the row.
     """
-    if not low < high:
+    if not -math.inf < low < high < math.inf:
         raise UserError("the range of the scores is empty", field="--human-range", fix="for example 1,5")
     ratings = []
     try:
@@ -106,7 +107,9 @@ def read_ratings(path: Path, low: float, high: float) -> list[Rating]:
                     raise UserError(
                         f"lies outside {low:g} to {high:g}", file=path, record=f"line {number}", field="score"
                     )
-                pair = JudgedPair(row["prediction"] or "", row["reference"] or "", row.get("question") or "")
+                if not (row["reference"] or "").strip():
+                    raise UserError("is empty", file=path, record=f"line {number}", field="reference")
+                pair = JudgedPair(row["prediction"] or "", row["reference"], row.get("question") or "")
                 case = row.get("case") or f"line {number}"
                 ratings.append(Rating(case, pair, 100 * (score - low) / (high - low)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:

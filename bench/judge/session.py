@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from m3dbench.progress import Progress
 from m3dbench.runs.folder import RunFolder
 from m3dbench.task import Task
 
+PAID = ("prompt_tokens", "completion_tokens", "cost", "cost_of_lost_answers")
+
 
 def judge_run_task(run: RunFolder, task: Task[Any], options: JudgeOptions, progress: Progress) -> Joined:
     """Judge a finished task of a run under every rubric asked for."""
@@ -28,6 +31,7 @@ def judge_run_task(run: RunFolder, task: Task[Any], options: JudgeOptions, progr
     for rubric in options.rubrics_for(task.name):
         files = JudgeFolder.of(folder)
         client = options.client(files.replies)
+        before = client.recorded()
         judge = options.judge(client, structured=structured_for(client, rubric, options, read_records(files.record)))
         record = Record(
             judge,
@@ -36,11 +40,18 @@ def judge_run_task(run: RunFolder, task: Task[Any], options: JudgeOptions, progr
             audited(options.audit, judge, rubric),
             (options.price_in, options.price_out),
         )
-        joined = judge_task(run, task, record, client, retry_unscored=options.retry_unscored, progress=progress)
-        run.note({"judge": rubric.name, **client.recorded()})
+        try:
+            joined = judge_task(run, task, record, client, retry_unscored=options.retry_unscored, progress=progress)
+        finally:
+            run.note({"task": task.name, "judge": rubric.name, **_since(before, client.recorded())})
     if options.audit is not None:
         copy_audit(options.audit, run.path)
     return joined
+
+
+def _since(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What is recorded now, the tokens and costs without those of before: a ledger serves several tasks and rubrics."""
+    return {name: round(value - before[name], 6) if name in PAID else value for name, value in now.items()}
 
 
 def structured_for(client: Client, rubric: Rubric, options: JudgeOptions, records: list[Record]) -> bool:

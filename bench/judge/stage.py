@@ -52,14 +52,12 @@ def judge_task(
     folder = checked(run, task)
     files = JudgeFolder.of(folder)
     judge, rubric = record.judge, record.rubric
-    if retry_unscored:
-        files.forget_unscored(judge.digest(rubric))
     rows = Rows(folder.predictions)
     keys = [item.key for item in items_of(read_samples(folder.manifest), predictions(rows), judge, rubric)]
     told = _told(task.name, record, client)
     with progress.stage(told, len(keys)) as advance:
         items = items_of(read_samples(folder.manifest), predictions(rows), judge, rubric)
-        run_items(items, client, files.journal, advance)
+        run_items(items, client, files.journal, advance, retry_unscored=retry_unscored)
     rows.close()
     files.settle(judge.digest(rubric), keys)
     put_record(files.record, record)
@@ -138,7 +136,8 @@ def _about(record: Record, tallies: Mapping[Scoring, list[Tally]], files: JudgeF
     for reason, count in tally.reasons.to_json().items():
         failure = reason.partition(":")[0]
         failures[failure] = failures.get(failure, 0) + count
-    used = usage(files.journal, judge.digest(rubric))
+    mine = judge.digest(rubric)
+    used = usage(row for row in jsonl.read(files.journal) if row["judge"] == mine)
     price = Price(*record.price)
     cost = price.of(Usage(used["prompt_tokens"], used["completion_tokens"])) if any(record.price) else None
     return JudgeSummary(

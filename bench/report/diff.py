@@ -109,8 +109,7 @@ def diff_run(run: RunFolder, tasks: Sequence[str] | None = None) -> list[TaskDif
     """The disagreements of a run's tasks. Raises UserError when a task is not there or has not both scorings."""
     entries = run.content()["tasks"]
     for name in tasks or ():
-        if name not in entries:
-            raise UserError(f"the run has no task {name!r}", file=run.path, fix=f"it has: {', '.join(entries)}")
+        run.insist(name)
     return [_task(name, entries[name], run.task(name)) for name in tasks or entries]
 
 

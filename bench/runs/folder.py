@@ -118,6 +118,11 @@ class RunFolder:
     def tasks(self) -> list[str]:
         return list(self.content()["tasks"])
 
+    def insist(self, task: str) -> None:
+        """Raises UserError, with the tasks that there are, when the run has not this one."""
+        if task not in self.tasks():
+            raise UserError(f"the run has no task {task!r}", file=self.path, fix=f"it has: {', '.join(self.tasks())}")
+
     def earlier(self, task: str) -> Mapping[str, Any] | None:
         """The resume set of an earlier start of this task."""
         entry = self.content()["tasks"].get(task)

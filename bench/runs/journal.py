@@ -80,9 +80,10 @@ def drop(path: Path, unwanted: Callable[[dict[str, Any]], bool]) -> None:
 
 
 class Rows:
-    """Random access to a journal by id, keeping only byte offsets in memory."""
+    """Random access to a journal by id, keeping only byte offsets in memory. newest: of rows with one id the last
+    counts, else the first."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, newest: bool = False) -> None:
         self._path = path
         self._offsets: dict[str, int] = {}
         self._stream: BinaryIO | None = None
@@ -91,7 +92,8 @@ class Rows:
                 offset = 0
                 for number, raw in enumerate(stream, 1):
                     if raw.endswith(b"\n"):
-                        self._offsets.setdefault(str(jsonl.parse(raw, path, number)["id"]), offset)
+                        name = str(jsonl.parse(raw, path, number)["id"])
+                        self._offsets[name] = offset if newest else self._offsets.get(name, offset)
                     offset += len(raw)
 
     def __len__(self) -> int:
@@ -101,7 +103,7 @@ class Rows:
         return iter(self._offsets)
 
     def get(self, row_id: str) -> dict[str, Any] | None:
-        """The first row with this id, None where there is none."""
+        """The row with this id, None where there is none."""
         if row_id not in self._offsets:
             return None
         if self._stream is None:

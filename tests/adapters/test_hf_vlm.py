@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,50 @@ def test_a_folder_without_a_chat_template_is_refused(folder: Path, tmp_path: Pat
     assert (folder / "chat_template.jinja").read_text() == TEMPLATE
     with pytest.raises(UserError, match="no chat template"):
         made(tmp_path)
+
+
+IMAGE_TOKENS_OF = {
+    # 56 pixels a side: 16 patches, four of which become a token; the montage is 56 by 140 there.
+    "qwen": {"slices": [12], "montage": [10]},
+    # Four a picture, whatever its form.
+    "gemma": {"slices": [12], "montage": [4]},
+    # Four a square tile; the montage is two tiles, and once more as a whole.
+    "internvl": {"slices": [12], "montage": [12]},
+}
+
+
+def test_families_with_processors_of_their_own(tmp_path: Path, beside_torchvision: Callable[[str, Path], Any]) -> None:
+    told = beside_torchvision("vlm_driver.py", tmp_path)
+    assert "Package `num2words` is required" in told["without num2words"]
+    for family, tokens in IMAGE_TOKENS_OF.items():
+        assert told[family]["tokens"] == tokens, family
+        assert told[family]["gap"] > 0.01, "other pictures, other logits"
+        for together, alone in told[family]["said"]:
+            assert together == alone, family
+            assert len({text for text, _ in together}) > 1, family
+
+
+def test_a_processor_without_its_package_names_it(folder: Path, tmp_path: Path) -> None:
+    if find_spec("torchvision") is not None:
+        pytest.skip("torchvision is here")
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    parts = {"image_processor_type": "Qwen2VLImageProcessor"}, {"video_processor_type": "Qwen2VLVideoProcessor"}
+    fields = {"processor_class": "Qwen2_5_VLProcessor", "image_processor": parts[0], "video_processor": parts[1]}
+    (tmp_path / "processor_config.json").write_text(json.dumps(fields))
+    with pytest.raises(UserError, match="requires the Torchvision library") as caught:
+        made(tmp_path)
+    assert "install the package" in str(caught.value)
+
+
+def test_a_torn_file_of_weights_is_named(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes()[:2000])
+    for path in folder.glob("*.json*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(UserError, match="the weights cannot be read") as caught:
+        made(tmp_path)
+    assert "download the folder again" in str(caught.value)
 
 
 def test_every_declared_task_runs(

@@ -102,6 +102,13 @@ def test_what_is_asked() -> None:
         {"axis": "z"},
         {"detail": "best"},
         {"temperature": "hot"},
+        {"temperature": "nan"},
+        {"max_cost": "nan", "price_in": 1.0},
+        {"price_in": float("inf")},
+        {"timeout": float("nan")},
+        {"timeout": -1.0},
+        {"max_tokens": 0},
+        {"limit_as": ""},
         {"concurrency": 0},
         {"max_cost": 3.0},
     ],
@@ -141,8 +148,10 @@ def test_every_declared_task_runs_and_the_key_is_nowhere(
     call += ["-o", "model=m", "-o", f"base_url={server.url}", "-o", "slices=2", "-o", "size=0"]
     prices = ["-o", "price_in=1000", "-o", "price_out=1000"]
     monkeypatch.setitem(environment, "OPENAI_API_KEY", "sk-secret-0123456789")
-    dry = m3dbench(*call, "--task", "rec", "--dry-run", *prices)
+    judge = ["--judge", "--judge-model", "j", "--base-url", server.url]
+    dry = m3dbench(*call, "--task", "reg", "--dry-run", *prices, *judge)
     assert "Nothing was sent" in dry.stdout
+    assert "The judge is not in it" in dry.stdout
     assert not server.outcomes()["answered"]
     stopped = m3dbench(*call, *prices, "-o", "max_cost=1.5", "--scoring", "corrected", code=4)
     assert "max_cost" in stopped.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +21,6 @@ from m3dbench.errors import UserError
 
 GRID = (24, 40, 50)
 CONTEXT = Context("retrieval", "embedding", 0, train=lambda: iter(()))
-DRIVER = Path(__file__).parent.parent / "support" / "open_clip_driver.py"
 Call = Callable[..., int]
 
 
@@ -153,15 +151,10 @@ def test_every_declared_task_runs(
     assert "does not take --trust-remote-code: it never runs code" in capsys.readouterr().err
 
 
-def test_open_clip_gives_the_vectors_of_that_library(tmp_path: Path, environment: dict[str, str]) -> None:
-    library = Path(sys.prefix) / "open_clip"
-    if not library.is_dir():
-        pytest.skip(f"open_clip is not in {library} (tests/run.sh puts it there)")
-    place = f"{environment['PYTHONPATH']}:{DRIVER.parent}:{library}"
-    call = [sys.executable, str(DRIVER), str(tmp_path)]
-    done = subprocess.run(call, env={**environment, "PYTHONPATH": place}, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    gaps = json.loads(done.stdout)
+def test_open_clip_gives_the_vectors_of_that_library(
+    tmp_path: Path, beside_torchvision: Callable[[str, Path], Any]
+) -> None:
+    gaps = beside_torchvision("open_clip_driver.py", tmp_path)
     assert max(gaps.values()) < 1e-5
     assert set(gaps) == {"plain", "biomed"}
 

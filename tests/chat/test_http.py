@@ -123,7 +123,13 @@ def test_the_key_is_told_to_nobody(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"api_key_env": KEY}, {"base_url": f"https://{KEY}@host/v1"}, {"base_url": f"https://host/v1?key={KEY}"}]
+    "wrong",
+    [
+        {"api_key_env": KEY},
+        {"api_key_env": KEY.replace("-", "_")},
+        {"base_url": f"https://{KEY}@host/v1"},
+        {"base_url": f"https://host/v1?key={KEY}"},
+    ],
 )
 def test_a_key_in_the_wrong_place_is_refused_unrepeated(wrong: dict[str, str]) -> None:
     with pytest.raises(UserError) as caught:
@@ -225,6 +231,19 @@ def test_a_torn_log_is_mended(tmp_path: Path) -> None:
     mended.put("two", ChatReply("refused", reason="no"))
     assert Log(tmp_path / "log").get("two") == ChatReply("refused", reason="no")
     assert all(json.loads(line) for line in (tmp_path / "log").read_text().splitlines())
+
+
+def test_a_cache_that_cannot_be_written_says_so_and_the_log_has_the_reply(calm: Misbehaving, tmp_path: Path) -> None:
+    made = client(calm.url, log=tmp_path / "log", cache=tmp_path / "cache")
+    digest = made.digest(ask("into no cache"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / digest[:2]).touch()
+    with pytest.raises(UserError, match="cannot be") as caught:
+        replies(made, [ask("into no cache")])
+    assert caught.value.field == "cache"
+    (kept,) = replies(client(calm.url, log=tmp_path / "log"), [ask("into no cache")])
+    assert kept.status == "ok"
+    assert calm.answered()[digest] <= 1
 
 
 def test_a_limit_without_prices_is_refused() -> None:

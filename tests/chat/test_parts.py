@@ -63,6 +63,26 @@ def test_rate_limit_headers_say_when_there_is_room() -> None:
     assert exhausted_for({}, 10**9) == 0
 
 
+def test_a_wait_that_the_server_asks_for_is_kept_whole() -> None:
+    async def story() -> list[float]:
+        now, slept = [0.0], []
+
+        async def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            now[0] += seconds
+
+        limiter = Limiter(cap=1, clock=lambda: now[0])
+        limiter.pause(300)
+        with pytest.MonkeyPatch.context() as changed:
+            changed.setattr(asyncio, "sleep", sleep)
+            async with limiter.slot() as taken:
+                return [taken, *slept]
+
+    assert asyncio.run(story()) == [300, 300]
+    headers = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "6m0s"}
+    assert exhausted_for(headers, 1) == 60
+
+
 def test_the_limit_rises_slowly_and_halves_once_a_round() -> None:
     async def story() -> None:
         now = [0.0]

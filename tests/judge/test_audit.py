@@ -110,19 +110,52 @@ def test_references_of_a_run_serve_as_cases(
     call = ("judge", "audit", "--judge-model", "j", "--base-url", careful, "--run", scored(8), "--cases", "3")
     assert "askings" in command(*call, "--out", tmp_path / "out", "--dry-run").stdout
     assert not (tmp_path / "out").exists()
+    assert "it has: report_generation" in command(*call, "--task", "nope", "--out", tmp_path / "out", code=2).stderr
     command(*call, "--out", tmp_path / "out", "--repeats", "2")
     assert report(tmp_path / "out")["cases"] == {
         "source": "references of report_generation in run", "count": 3, "ratings": 0
     }  # fmt: skip
 
 
+def test_audits_in_one_folder_leave_each_other_their_answers(serve: Serve, command: Command, tmp_path: Path) -> None:
+    server = serve("careful")
+    call = ("judge", "audit", "--judge-model", "j", "--base-url", server.url, "--out", tmp_path, "--cases", "2",
+            "--repeats", "2", "--attacked", "1", "--judge-option", "format=json_schema")  # fmt: skip
+    command(*call)
+    first = report(tmp_path)
+    command(*call, "--rubric", "finding-level", code=1)
+    asked = server.outcomes()["answered"]
+    command(*call)
+    assert report(tmp_path) == first
+    assert server.outcomes()["answered"] == asked
+
+
+def test_checks_that_say_nothing_are_named(
+    careful: str, scored: Callable[..., Path], command: Command, tmp_path: Path
+) -> None:
+    rows = [
+        {"id": f"{n}", "prediction": "Calm.", "reference": f"A lesion of {n} mm lies here. It is calm, {n}."}
+        for n in range(3)
+    ]
+    call = ("judge", "audit", "--judge-model", "j", "--base-url", careful, "--run", scored(rows), "--cases", "3")
+    done = command(*call, "--repeats", "2", "--out", tmp_path / "out")
+    assert "fit for use, but nothing is known of wrong side, wrong organ, negation" in done.stdout
+    assert (
+        "nothing is known of wrong side, wrong organ, negation; the rest is met"
+        in (tmp_path / "out" / "audit.md").read_text()
+    )
+
+
 def test_ratings_that_cannot_be_used_name_their_line(command: Command, tmp_path: Path) -> None:
     file = tmp_path / "rated.csv"
     call = ("judge", "audit", "--judge-model", "j", "--base-url", "http://localhost:9/v1", "--out", tmp_path / "o")
     for text, told in (("reference,score\na,1\n", "no column 'prediction'"), ("reference,prediction,score\na,b,7\n", "line 2"),
-                       ("reference,prediction,score\n", "holds no rating")):  # fmt: skip
+                       ("reference,prediction,score\n", "holds no rating"),
+                       ("reference,prediction,score\na,b,1\n ,b,1\n", "line 3")):  # fmt: skip
         file.write_text(text)
         assert told in command(*call, "--humans", file, "--human-range", "1,5", code=2).stderr
+    assert "is empty" in command(*call, "--humans", file, "--human-range", "1,inf", code=2).stderr
+    assert "one rubric at a time" in command(*call, "--rubric", "", code=2).stderr
 
 
 def test_a_real_small_model_is_not_fit(tmp_path: Path) -> None:

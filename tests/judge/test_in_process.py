@@ -103,7 +103,11 @@ def test_an_audit_of_a_model_in_process(checkpoint: Path, command: Command, tmp_
     assert checks["wrong side"]["passed"] in (False, None)
 
 
-def test_a_folder_that_is_no_model_is_named(run: Path, command: Command, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_model_is_named(run: Path, checkpoint: Path, command: Command, tmp_path: Path) -> None:
+    torn = shutil.copytree(checkpoint, tmp_path / "torn") / "model.safetensors"
+    torn.write_bytes(torn.read_bytes()[:3000])
+    done = command("judge", run, "--judge-model", f"hf:{torn.parent}", code=2)
+    assert "cannot be loaded as a language model" in done.stderr
     (tmp_path / "nothing").mkdir()
     done = command("judge", run, "--judge-model", f"hf:{tmp_path / 'nothing'}", code=2)
     assert "config.json is missing" in done.stderr

@@ -113,6 +113,26 @@ def test_time_outs_are_unscored_not_zero_and_can_be_asked_again(
     assert "NOT PUBLISHABLE" not in done.stdout
 
 
+def test_asking_again_asks_anew_whatever_a_cache_holds_and_forgets_nothing(
+    scored: Callable[..., Path], command: Command, serve: Serve, tmp_path: Path
+) -> None:
+    run, server = scored(12), serve("careful", "--fault", "unparsable=0.6")
+    call = ("judge", run, "--judge-model", "j", "--base-url", server.url, "--format", "json_schema", "--attempts", "1",
+            "--cache", tmp_path / "cache", "--max-unscored", "1")  # fmt: skip
+    command(*call)
+    lacking, used = [], []
+    for _ in range(3):
+        lacking.append({row["id"] for row in rows_of(run) if row["status"] == "unscored"})
+        used.append(summary_of(run)["judges"][0]["usage"]["prompt_tokens"])
+        asked = server.outcomes()["answered"]
+        command(*call, "--retry-unscored")
+        assert server.outcomes()["answered"] == asked + len(lacking[-1])
+    assert lacking[0] > lacking[1]
+    assert used[0] < used[1]
+    assert len((run / "judge.jsonl").read_text().splitlines()) == 12
+    assert {row["value"] for row in rows_of(run)} - {None} <= {expected(number) for number in range(12)}
+
+
 def test_a_schema_that_is_refused_is_not_sent_and_makes_another_judge(
     scored: Callable[..., Path], command: Command, serve: Serve, careful: str
 ) -> None:
@@ -227,7 +247,49 @@ def test_a_dry_run_sends_nothing_and_a_limit_stops_in_time(
     assert 0 < paid < 30
     done = command(*call)
     assert server.outcomes()["answered"] == 30
-    assert "paid" in done.stdout
+    assert "whose replies are worth" in done.stdout
+
+
+def test_a_key_in_the_wrong_place_is_written_nowhere(scored: Callable[..., Path], command: Command) -> None:
+    run, key = scored(2), "sk-0123456789abcdef"
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for wrong in (("--base-url", f"https://{key}@host/v1"), ("--api-key-env", key)):
+        assert key not in command("judge", run, "--judge-model", "j", *wrong, code=2).stderr
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_what_was_paid_is_told_a_task_and_start_at_a_time(
+    scored: Callable[..., Path], command: Command, serve: Serve, tmp_path: Path
+) -> None:
+    run, server = scored(4), serve("careful")
+    call = ("judge", run, "--judge-model", "j", "--base-url", server.url, "--rubric", "aspects-recall,aspects-f1",
+            "--format", "json_schema", "--price-in", "1", "--cache", tmp_path / "cache")  # fmt: skip
+    command(*call)
+    command(*call)
+    command("judge", scored(4, "again"), *call[2:])
+    paid = [
+        [row["cost"] for row in map(json.loads, (place / "sessions.jsonl").read_text().splitlines()) if "judge" in row]
+        for place in (run, tmp_path / "again")
+    ]
+    worth = [judge["usage"]["cost"] for judge in summary_of(run)["judges"]]
+    assert sorted(paid[0]) == pytest.approx([0, 0, *sorted(worth)])
+    assert min(worth) > 0
+    assert paid[1] == [0, 0]
+    assert [judge["usage"]["cost"] for judge in summary_of(tmp_path / "again")["judges"]] == worth
+
+
+def test_options_of_a_judge_without_a_judge_are_refused(command: Command, tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "a.jsonl", pairs(2))
+    for call in (("score", file, "--task", "report_generation"), ("run", "--model", "random")):
+        for name, value in (
+            ("--judge-model", "j"),
+            ("--base-url", "http://localhost:9/v1"),
+            ("--rubric", "aspects-f1"),
+        ):
+            told = command(*call, "--out", tmp_path / "out", name, value, code=2).stderr
+            assert "--judge is not given" in told
+            assert ("-o base_url" in told) is (name == "--base-url")
+    assert not (tmp_path / "out").exists()
 
 
 def test_score_judges_too_and_runs_share_a_cache(command: Command, serve: Serve, tmp_path: Path) -> None:

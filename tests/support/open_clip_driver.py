@@ -1,8 +1,5 @@
 """Run as a process: ``open_clip_driver.py FOLDER`` makes two toy checkpoints of open_clip in a folder, embeds with the
 library itself what the adapter embeds, and says in JSON how far the two lie apart.
-
-open_clip needs torchvision, whose wheels at PyPI are built for another torch than the CPU build that the tests have: its
-compiled operators do not load. Pictures need none of them, so the two that its import insists on are declared here.
 """
 
 from __future__ import annotations
@@ -14,19 +11,17 @@ from typing import Any
 
 import numpy as np
 import torch
+import torchvision_operators  # noqa: F401 - before open_clip imports torchvision
 
-OPERATORS = torch.library.Library("torchvision", "DEF")
-for operator in ("nms", "qnms"):
-    OPERATORS.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+# isort: split
+import open_clip
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image
+from random_checkpoints import bert_tokenizer
+from transformers import BertConfig
 
-import open_clip  # noqa: E402
-from open_clip.transform import PreprocessCfg, image_transform_v2  # noqa: E402
-from PIL import Image  # noqa: E402
-from random_checkpoints import bert_tokenizer  # noqa: E402
-from transformers import BertConfig  # noqa: E402
-
-from m3dbench import registry  # noqa: E402
-from m3dbench.adapter import Context  # noqa: E402
+from m3dbench import registry
+from m3dbench.adapter import Context
 
 VISION = {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8}
 TEXT = {"context_length": 24, "vocab_size": 49408, "width": 32, "heads": 4, "layers": 2}

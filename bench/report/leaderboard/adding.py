@@ -72,10 +72,9 @@ def add(runs: Sequence[RunFolder], board: BoardFolder, told: Told, tasks: Sequen
 
 def refuse(run: RunFolder, task: str, board: BoardFolder) -> None:
     """Raises UserError when the board does not accept a task of a run."""
-    entry = run.content()["tasks"].get(task)
+    run.insist(task)
+    entry = run.content()["tasks"][task]
     summary = run.summaries().get(task)
-    if entry is None:
-        raise UserError(f"the run has no task {task!r}", file=run.path, fix=f"it has: {', '.join(run.tasks())}")
     if entry["status"] != "complete" or summary is None:
         raise UserError(f"{task} is not finished", file=run.path, fix="repeat the run's command to finish it")
     found = refusal(task, entry["facts"], summary, board.rules)
