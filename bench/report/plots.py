@@ -23,8 +23,10 @@ from m3dbench.report.chart import (
     empty,
     points,
     rows_named,
+    titled,
     within,
 )
+from m3dbench.report.comparison.result import Paired
 from m3dbench.report.notebook import Comparison
 from m3dbench.report.scored_by import scored_by
 from m3dbench.runs.load import Run, load_run
@@ -42,13 +44,16 @@ def plot_scores(
 ) -> Chart:
     """Values of a task's metrics with 95% intervals over cases, one colour and marker a run.
 
-    runs: a run, several, or name -> run; the folders give the names otherwise. metrics: all fractions if omitted,
-    the primary one on top. Raises UserError where a run has not the task, or no such metric.
+    runs: a run, several, or name -> run; the folders give the names otherwise. metrics: if omitted all fractions that
+    lie within 100%, the primary one on top; the axis names those beyond. Raises UserError where a run has not the task, or no such metric.
     """
     named = _named(runs)
     found = {name: _values(run, task, scoring) for name, run in named.items()}
     first = next(iter(named.values()))
     chosen = list(metrics) if metrics is not None else _fractions(first, task, scoring)
+    free = metrics is None
+    beyond = [name for name in chosen if free and any(_beyond(values.get(name)) for values in found.values())]
+    chosen = [name for name in chosen if name not in beyond]
     _refuse_unknown(chosen, [value for values in found.values() for value in values], task)
     units = {_unit(first, task, scoring, name) for name in chosen}
     if len(units) > 1:
@@ -63,7 +68,7 @@ def plot_scores(
         rows = [(row + shift, values[metric]) for row, metric in enumerate(chosen) if metric in values]
         points(axes, rows, scale, COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)], name)
     rows_named(axes, [_told(name, first, task, scoring) for name in chosen])
-    axes.set_xlabel("per cent" if scale == 100.0 else units.pop())
+    axes.set_xlabel(("per cent" if scale == 100.0 else units.pop()) + _left_out(beyond))
     within(axes, scale)
     _title(figure, first, task, f"{scoring} scoring")
     if len(named) > 1:
@@ -110,11 +115,18 @@ def plot_strata(
     return figure
 
 
-def plot_comparison(comparison: Comparison, task: str | None = None, *, scoring: Scoring = "corrected") -> Chart:
+def plot_comparison(
+    comparison: Comparison,
+    task: str | None = None,
+    metrics: Sequence[str] | None = None,
+    *,
+    scoring: Scoring = "corrected",
+) -> Chart:
     """Differences candidate less base of a task's metrics that are fractions, with their intervals around zero.
 
     Blue: the candidate is significantly better (sign-flip test, two-sided, 5%), orange: worse, grey: not told apart.
-    task: the first that was compared. Raises UserError where the runs cannot be compared.
+    task: the first that was compared. metrics: if omitted all fractions whose difference lies within 100 points; the
+    axis names those beyond. Raises UserError where the runs cannot be compared, or no such metric was.
     """
     found = comparison.task(task)
     if found.not_comparable:
@@ -127,20 +139,24 @@ def plot_comparison(comparison: Comparison, task: str | None = None, *, scoring:
         and item.difference is not None
         and units.get((item.scoring, item.metric), "fraction") == "fraction"
     ]
-    figure, axes = empty(max(2, len(shown)), legend=1)
+    _refuse_unknown(metrics or (), [item.metric for item in shown], found.task)
+    beyond = [item.metric for item in shown if metrics is None and _beyond(_value(item))]
+    shown = [item for item in shown if item.metric in (metrics or {item.metric}) and item.metric not in beyond]
+    figure, axes = empty(max(2, len(shown)), legend=2)
     axes.axvline(0, color=INK, linewidth=1, zorder=1)
     for row, item in enumerate(shown):
         told = item.p_two_sided is not None and item.p_two_sided <= 0.05
         colour = SAME if not told else WORSE if item.worse else BETTER
         marker = "o" if not told else "v" if item.worse else "^"
-        interval = None if item.interval is None else {"low": item.interval.low, "high": item.interval.high}
-        points(axes, [(row, {"value": item.difference, "interval": interval})], 100.0, colour, marker, "")
+        points(axes, [(row, _value(item))], 100.0, colour, marker, "")
     rows_named(axes, [item.metric + (" ↓" if item.direction == "lower" else "") for item in shown])
     limit = max((abs(value) for value in axes.get_xlim()), default=1.0)
     axes.set_xlim(-limit, limit)
-    axes.set_xlabel(f"{comparison.result.candidate} less {comparison.result.base}, percentage points")
+    axes.set_xlabel(
+        f"{comparison.result.candidate} less {comparison.result.base}, percentage points" + _left_out(beyond)
+    )
     size = f"{found.metrics[0].n_samples:,} samples, {found.metrics[0].n_cases:,} cases" if found.metrics else ""
-    figure.suptitle(f"{found.task}: difference, paired by sample  ({size})", x=0.01, ha="left", fontsize=11)
+    titled(figure, f"{found.task}: difference, paired by sample", size)
     for marker, colour, label in (("^", BETTER, "better"), ("v", WORSE, "worse"), ("o", SAME, "not told apart")):
         axes.plot([], [], marker=marker, color=colour, linestyle="", label=label)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
@@ -195,6 +211,24 @@ def _fractions(run: Run, task: str, scoring: Scoring) -> list[str]:
     return sorted(names, key=lambda name: name != primary)
 
 
+def _value(item: Paired) -> Mapping[str, Any]:
+    interval = None if item.interval is None else {"low": item.interval.low, "high": item.interval.high}
+    return {"value": item.difference, "interval": interval}
+
+
+def _beyond(value: Mapping[str, Any] | None) -> bool:
+    """Whether a fraction that has no bound, as the error of a volume, would press all others together."""
+    if value is None or value["value"] is None:
+        return False
+    interval = value["interval"]
+    limits = [value["value"], *((interval["low"], interval["high"]) if interval else ())]
+    return any(abs(limit) > 1.0 for limit in limits)
+
+
+def _left_out(beyond: Sequence[str]) -> str:
+    return f"\nbeyond 100, not shown: {', '.join(beyond)}" if beyond else ""
+
+
 def _told(metric: str, run: Run, task: str, scoring: Scoring) -> str:
     items = _summary(run, task)["metrics"]
     lower = any(item["metric"] == metric and item["direction"] == "lower" for item in items)
@@ -212,4 +246,4 @@ def _title(figure: Chart, run: Run, task: str, told: str) -> None:
     summary = _summary(run, task)
     drawn = ", drawn data" if summary["data"] == "phantom" else ""
     size = f"{summary['samples']:,} samples, {summary['cases']:,} cases{drawn}"
-    figure.suptitle(f"{summary['title']}: {told}  ({size})", x=0.01, ha="left", fontsize=11)
+    titled(figure, f"{summary['title']}: {told}", size)
