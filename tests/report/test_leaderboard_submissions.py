@@ -199,6 +199,14 @@ def test_changed_files_are_found_by_their_digests(tampered: Tampered) -> None:
     assert any(finding.recomputed == "missing" for finding in tampered.found().findings)
 
 
+def test_a_table_of_another_form_is_named(tampered: Tampered) -> None:
+    table = pyarrow.parquet.read_table(tampered.scores).drop_columns(["case"])
+    pyarrow.parquet.write_table(table, tampered.scores)
+    tampered.record("scores", "sha256", value=digest(tampered.scores))
+    (finding,) = tampered.found().findings
+    assert finding.file.endswith(tampered.scores.name)
+
+
 def test_values_are_those_of_their_statistics(tampered: Tampered) -> None:
     def change(rows: list[dict[str, Any]]) -> None:
         rows[0]["value"] = 1.0 - rows[0]["value"]

@@ -100,7 +100,8 @@ def _task(
         _from_scores(place, name, part, done, found)
         _journal(place, name, part, found)
     except UserError as error:
-        file = error.file.name if isinstance(error.file, Path) else RECORD
+        inside = error.file is not None and Path(error.file).is_relative_to(place)
+        file = Path(error.file).relative_to(place).as_posix() if error.file and inside else RECORD
         found(name, error.record or "form", error.message, "", file)
     if len(done.findings) == before:
         done.verified[name] = "from scores"
