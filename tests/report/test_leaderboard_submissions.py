@@ -99,6 +99,15 @@ def test_drawn_and_partial_data_are_for_demonstrations_alone(phantom: Path, run:
         open_or_new(board.path, demonstration=True)
 
 
+def test_a_drawn_run_whose_summary_says_otherwise_is_refused(phantom: Path, tmp_path: Path) -> None:
+    drawn = scored(phantom, tmp_path / "drawn", 0.7)
+    edit(drawn.path / "summary.json", "tasks", TASK, "data", value="checked")
+    board = open_or_new(tmp_path / "board")
+    with pytest.raises(UserError, match="run.json says 'phantom', summary.json 'checked'"):
+        add([drawn], board, TOLD)
+    assert not board.path.exists()
+
+
 def test_the_same_answers_are_refused_a_second_time(run: RunFolder, filled: Path, tmp_path: Path) -> None:
     board = open_or_new(Path(shutil.copytree(filled, tmp_path / "board")))
     with pytest.raises(UserError, match=f"already, as {board.ids()[0]}"):
