@@ -87,13 +87,13 @@ def refuse(run: RunFolder, task: str, board: BoardFolder) -> None:
         raise UserError(f"the run has no task {task!r}", file=run.path, fix=f"it has: {', '.join(run.tasks())}")
     if entry["status"] != "complete" or summary is None:
         raise UserError(f"{task} is not finished", file=run.path, fix="repeat the run's command to finish it")
-    for field in ("data", "test_set"):
-        if entry.get(field) != summary[field]:
-            told = f"{task}: run.json says {entry.get(field)!r}, summary.json {summary[field]!r}"
-            raise UserError(told, file=run.path, field=field, fix="repeat the run's command: it writes both anew")
     found = refusal(task, entry["facts"], summary, board.rules)
     if found is not None:
         raise UserError(found.why, file=run.path, field=found.field, fix=found.fix)
+    for what in ("data", "test_set"):
+        if entry.get(what) != summary[what]:
+            told = f"{task}: run.json says {entry.get(what)!r}, summary.json {summary[what]!r}"
+            raise UserError(told, file=run.path, field=what, fix="repeat the run's command: it writes both anew")
     _refuse_again(run, task, entry, board)
 
 
