@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from submitted_runs import TASK, real_data, scored
+from submitted_runs import TASK, edit, real_data, scored
 
 import m3dbench as library
 from m3dbench.errors import UserError
@@ -89,6 +90,30 @@ def test_charts_show_the_values_of_the_summary(runs: Path) -> None:
     assert axes.get_xlim()[0] == -axes.get_xlim()[1]
 
 
+def test_a_fraction_without_bound_does_not_press_the_others_together(runs: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(runs / "worse", tmp_path / "worse"))
+    edit(folder / "summary.json", "tasks", TASK, "metrics", 1, "micro", "interval", "high", value=250.0)
+    name = library.load_run(folder).summary["tasks"][TASK]["metrics"][1]["metric"]
+    (axes,) = library.plot_scores([runs / "base", folder], TASK).axes
+    assert axes.get_xlim()[1] == 100.0
+    assert name not in [label.get_text() for label in axes.get_yticklabels()]
+    assert f"not shown: {name}" in axes.get_xlabel()
+    (axes,) = library.plot_scores(folder, TASK, [name]).axes
+    assert axes.get_xlim()[1] > 20_000
+
+
+def test_a_long_title_is_not_cut_off(runs: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(runs / "base", tmp_path / "base"))
+    edit(folder / "summary.json", "tasks", TASK, "title", value="Referring expression comprehension")
+    edit(folder / "summary.json", "tasks", TASK, "data", value="phantom")
+    edit(folder / "summary.json", "tasks", TASK, "samples", value=13_791)
+    for chart in (library.plot_scores(folder, TASK), library.plot_strata(folder, TASK)):
+        chart.draw_without_rendering()
+        (title,) = chart.texts
+        assert title.get_text().endswith("drawn data")
+        assert title.get_window_extent().x1 <= chart.bbox.x1
+
+
 def test_what_cannot_be_shown_is_named(runs: Path) -> None:
     with pytest.raises(UserError, match="no results of 'rec'"):
         library.plot_scores(runs / "base", "rec")
@@ -96,5 +121,7 @@ def test_what_cannot_be_shown_is_named(runs: Path) -> None:
         library.plot_scores(runs / "base", TASK, ["dice"])
     with pytest.raises(UserError, match="no metric 'dice'"):
         library.plot_strata(runs / "base", TASK, "dice")
+    with pytest.raises(UserError, match="no metric 'dice'"):
+        library.plot_comparison(library.compare(runs / "base", runs / "worse"), TASK, ["dice"])
     with pytest.raises(UserError, match="no strata named 'organ'"):
         library.plot_strata(runs / "base", TASK, dimension="organ")

@@ -18,7 +18,7 @@ except ImportError as error:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 INK, FAINT, BETTER, WORSE, SAME = "#222222", "#dddddd", "#0072B2", "#D55E00", "#888888"
-ROW, WIDTH, HEADER = 0.34, 7.2, 1.25
+ROW, WIDTH, HEADER = 0.34, 7.2, 1.4
 
 
 class Chart(Figure):
@@ -40,6 +40,11 @@ def empty(rows: float, legend: int = 0) -> tuple[Chart, Axes]:
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return figure, axes
+
+
+def titled(figure: Chart, title: str, size: str) -> None:
+    """A title, and beneath it how many samples and cases: beside a long title they would be cut off."""
+    figure.suptitle(f"{title}\n{size}", x=0.01, ha="left", fontsize=11)
 
 
 def points(

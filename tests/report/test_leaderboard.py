@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 import yaml
 from submitted_runs import TASK, edit, real_data, scored
@@ -186,6 +187,24 @@ def test_published_rows_stand_beside_with_the_reason(filled: Path) -> None:
     assert {row.task for row in made.published} == {TASK}
     assert all(row.why_not for row in made.published)
     assert any(row.model.startswith("M3D-LaMed") and row.stratum for row in made.published)
+
+
+@pytest.mark.parametrize("title", ['a "b" \\', "two\nlines\t", "del \x7f bell \x07", "emoji \U0001f600 é"])
+def test_a_title_comes_back_as_it_was_given(tmp_path: Path, title: str) -> None:
+    open_or_new(tmp_path / "board", title=title).save()
+    assert BoardFolder.open(tmp_path / "board").rules.title == title
+
+
+def test_entries_of_a_class_that_group_the_samples_into_other_cases_are_named(filled: Path, tmp_path: Path) -> None:
+    board = copied(filled, tmp_path / "board")
+    name = next(item for item in board.ids() if item.startswith("fair"))
+    path = board.place(name) / f"{TASK}.scores.parquet"
+    table = pyarrow.parquet.read_table(path)
+    rows = [{**row, "case": row["id"]} for row in table.to_pylist()]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, table.schema), path)
+    with pytest.raises(UserError, match="other cases") as error:
+        built(board)
+    assert error.value.file == str(path)
 
 
 def test_equal_submissions_give_equal_bytes(filled: Path, tmp_path: Path) -> None:

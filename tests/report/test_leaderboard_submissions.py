@@ -17,7 +17,7 @@ from m3dbench.report.leaderboard.adding import Told, add, public
 from m3dbench.report.leaderboard.checking import Checked, check
 from m3dbench.report.leaderboard.folder import CHECKED, RECORD, BoardFolder, open_or_new
 from m3dbench.report.leaderboard.rescoring import Rescorer
-from m3dbench.report.leaderboard.submission import digest
+from m3dbench.report.leaderboard.submission import digest, identity
 from m3dbench.report.leaderboard.verified import verified
 from m3dbench.runs.engine import Settings, open_data
 from m3dbench.runs.folder import RunFolder
@@ -99,6 +99,15 @@ def test_drawn_and_partial_data_are_for_demonstrations_alone(phantom: Path, run:
         open_or_new(board.path, demonstration=True)
 
 
+def test_a_drawn_run_whose_summary_says_otherwise_is_refused(phantom: Path, tmp_path: Path) -> None:
+    drawn = scored(phantom, tmp_path / "drawn", 0.7)
+    edit(drawn.path / "summary.json", "tasks", TASK, "data", value="checked")
+    board = open_or_new(tmp_path / "board")
+    with pytest.raises(UserError, match="says 'phantom'"):
+        add([drawn], board, TOLD)
+    assert not board.path.exists()
+
+
 def test_the_same_answers_are_refused_a_second_time(run: RunFolder, filled: Path, tmp_path: Path) -> None:
     board = open_or_new(Path(shutil.copytree(filled, tmp_path / "board")))
     with pytest.raises(UserError, match=f"already, as {board.ids()[0]}"):
@@ -132,6 +141,13 @@ class Tampered:
         change(rows)
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, table.schema), self.scores)
         self.record("scores", "sha256", value=digest(self.scores))
+
+    def reseal(self) -> None:
+        """Give the submission the name that its changed contents would have."""
+        record = self.board.read(self.name)
+        name = identity(record.model, record.role, {task: part.sealed for task, part in record.tasks.items()})
+        edit(self.place / RECORD, "submission", value=name)
+        self.name, self.place = name, self.place.rename(self.board.place(name))
 
     def found(self, *data: Path, work: Path | None = None) -> Checked:
         rescorer = Rescorer([open_data(path) for path in data], work) if work is not None else None
@@ -192,6 +208,14 @@ def test_changed_files_are_found_by_their_digests(tampered: Tampered) -> None:
     assert any(finding.recomputed == "missing" for finding in tampered.found().findings)
 
 
+def test_a_table_of_another_form_is_named(tampered: Tampered) -> None:
+    table = pyarrow.parquet.read_table(tampered.scores).drop_columns(["case"])
+    pyarrow.parquet.write_table(table, tampered.scores)
+    tampered.record("scores", "sha256", value=digest(tampered.scores))
+    (finding,) = tampered.found().findings
+    assert finding.file.endswith(tampered.scores.name)
+
+
 def test_values_are_those_of_their_statistics(tampered: Tampered) -> None:
     def change(rows: list[dict[str, Any]]) -> None:
         rows[0]["value"] = 1.0 - rows[0]["value"]
@@ -212,6 +236,7 @@ def test_scores_that_are_not_those_of_the_predictions_are_found_with_the_data(
     cheat.answers.write_bytes(gzip.compress((run.path / "predictions.jsonl").read_bytes()))
     cheat.record("predictions", "sha256", value=digest(cheat.answers))
     cheat.record("journal", value=digest(run.path / "predictions.jsonl"))
+    cheat.reseal()
     assert cheat.found().findings == []
     found = cheat.found(data, work=tmp_path)
     assert found.verified == {TASK: "not"}
@@ -254,6 +279,42 @@ def test_a_record_of_another_form_is_named(
     edit(tampered.place / RECORD, *field, value=value)
     (finding,) = tampered.found().findings
     assert told in finding.stated or told in finding.what
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (("facts", "comparable", "manifest"), "0" * 64),
+        (("facts", "resume", "limit"), 3),
+        (("facts", "recorded", "libraries", "numpy"), "0.1"),
+        (("summary", "data"), "checked"),
+        (("summary", "role"), "blind"),
+        (("summary", "metrics", 0, "micro", "chance"), 0.9),
+    ],
+)
+def test_changed_facts_are_found_by_the_name_that_holds_their_hash(
+    tampered: Tampered, field: tuple[str | int, ...], value: Any
+) -> None:
+    tampered.record(*field, value=value)
+    done = tampered.found()
+    assert len(done.findings) == 1
+    assert done.findings[0].what.startswith(("name", "limit"))
+    assert done.verified == {TASK: "not"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (("facts", "comparable"), {}),
+        (("facts", "comparable", "scoring"), ["accuracy"]),
+        (("facts", "resume", "limit"), "3"),
+    ],
+)
+def test_facts_of_another_form_are_named(tampered: Tampered, field: tuple[str, ...], value: Any) -> None:
+    tampered.record(*field, value=value)
+    (finding,) = tampered.found().findings
+    assert finding.what == "form"
+    assert field[1] in finding.stated
 
 
 def test_a_drawn_submission_slipped_onto_a_real_board_is_found(tampered: Tampered) -> None:

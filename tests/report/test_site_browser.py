@@ -150,6 +150,8 @@ def test_a_phone_never_scrolls_the_page_sideways(browser: Browser, site: Path) -
         if page.locator("figure").count():
             drawn(page, page.locator("figure").first.get_attribute("data-figure") or "")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+        for reason in page.locator("td.reason").all():
+            assert (reason.bounding_box() or {})["width"] >= 200, "a reason is read in lines, not in letters"
     page.context.close()
 
 

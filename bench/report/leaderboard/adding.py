@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from m3dbench import registry
 from m3dbench.data.manifest import canonical
@@ -21,10 +20,20 @@ from m3dbench.report.leaderboard.accepting import refusal
 from m3dbench.report.leaderboard.checking import Checked, check
 from m3dbench.report.leaderboard.folder import RECORD, SUBMISSIONS, BoardFolder
 from m3dbench.report.leaderboard.scores import write_scores
-from m3dbench.report.leaderboard.submission import StoredFile, Submitted, digest, problems, slug, stored
+from m3dbench.report.leaderboard.submission import (
+    StoredFile,
+    Submitted,
+    TaskFacts,
+    digest,
+    identity,
+    problems,
+    sealed,
+    stored,
+)
 from m3dbench.report.leaderboard.verified import note
 from m3dbench.runs import jsonl
 from m3dbench.runs.folder import RunFolder, TaskFolder
+from m3dbench.runs.summary import TaskSummary
 
 OWN_PLACES = ("base_url", "path", "data_root")
 WITHOUT_FILE = ("mask", "embedding")
@@ -60,14 +69,14 @@ def add(runs: Sequence[RunFolder], board: BoardFolder, told: Told, tasks: Sequen
         for name in names:
             refuse(run, name, board)
     named = [(run, names, _identity(run, names, told)) for run, names in chosen]
-    for place, (run, _, identity) in enumerate(named):
-        if identity in [other for _, _, other in named[:place]]:
+    for place, (run, _, name) in enumerate(named):
+        if name in [other for _, _, other in named[:place]]:
             raise UserError("is given twice", file=run.path)
     board.save()
-    for run, names, identity in named:
-        _write(run, names, identity, board, told)
-        _hold(run, check(board, identity), board)
-    return [identity for _, _, identity in named]
+    for run, names, name in named:
+        _write(run, names, name, board, told)
+        _hold(run, check(board, name), board)
+    return [name for _, _, name in named]
 
 
 def refuse(run: RunFolder, task: str, board: BoardFolder) -> None:
@@ -80,6 +89,10 @@ def refuse(run: RunFolder, task: str, board: BoardFolder) -> None:
     found = refusal(task, entry["facts"], summary, board.rules)
     if found is not None:
         raise UserError(found.why, file=run.path, field=found.field, fix=found.fix)
+    for what in ("data", "test_set"):
+        if entry.get(what) != summary[what]:
+            told = f"{task}: run.json says {entry.get(what)!r}, summary.json {summary[what]!r}"
+            raise UserError(told, file=run.path, field=what, fix="repeat the run's command: it writes both anew")
     _refuse_again(run, task, entry, board)
 
 
@@ -99,22 +112,30 @@ def _refuse_again(run: RunFolder, task: str, entry: Mapping[str, Any], board: Bo
 
 
 def _identity(run: RunFolder, tasks: Iterable[str], told: Told) -> str:
-    """A name that says which model, and changes with the answers, the scores and the facts."""
     content = run.content()["tasks"]
-    model = told.model or str(content[next(iter(content))]["model"])
-    parts = {
-        name: [content[name]["facts"]["comparable"], digest(run.task(name).predictions), digest(run.task(name).scores)]
-        for name in tasks
-    }
-    found = hashlib.sha256(canonical({"model": model, "tasks": parts}).encode()).hexdigest()
-    return f"{slug(model)}-{found[:8]}"
+    parts = {}
+    for name in tasks:
+        try:
+            facts = TaskFacts.model_validate(_facts(content[name]))
+            summary = TypeAdapter(TaskSummary).validate_python(run.summaries()[name])
+        except ValidationError as error:
+            raise UserError(f"cannot be a submission: {problems(error)}", file=run.path) from error
+        parts[name] = sealed(facts, summary, digest(run.task(name).predictions))
+    first = content[next(iter(parts))]
+    return identity(told.model or str(first["model"]), str(first["role"]), parts)
 
 
-def _write(run: RunFolder, tasks: Sequence[str], identity: str, board: BoardFolder, told: Told) -> None:
-    final = board.place(identity)
+def _facts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a task as a submission holds them."""
+    facts = entry["facts"]
+    return {**{name: public(facts[name]) for name in ("resume", "recorded")}, "comparable": facts["comparable"]}
+
+
+def _write(run: RunFolder, tasks: Sequence[str], submission: str, board: BoardFolder, told: Told) -> None:
+    final = board.place(submission)
     if final.exists():
-        raise UserError(f"is on the board already, as {identity}", file=run.path, fix=f"remove {final} first")
-    place = board.path / SUBMISSIONS / f".{identity}.tmp"
+        raise UserError(f"is on the board already, as {submission}", file=run.path, fix=f"remove {final} first")
+    place = board.path / SUBMISSIONS / f".{submission}.tmp"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     try:
@@ -122,7 +143,7 @@ def _write(run: RunFolder, tasks: Sequence[str], identity: str, board: BoardFold
         first = entries[tasks[0]]
         content = {
             "schema": 1,
-            "submission": identity,
+            "submission": submission,
             "model": told.model or first["model"],
             "version": told.version or _version(first["facts"]),
             "role": first["role"],
@@ -169,10 +190,9 @@ def _task(run: RunFolder, name: str, entry: Mapping[str, Any], place: Path, told
         packed = place / f"{name}.predictions.jsonl.gz"
         packed.write_bytes(gzip.compress(folder.predictions.read_bytes(), 9, mtime=0))
         predictions = stored(place, packed)
-    facts = entry["facts"]
     records = read_records(JudgeFolder.of(folder).record)
     return {
-        "facts": {**{name: public(facts[name]) for name in ("resume", "recorded")}, "comparable": facts["comparable"]},
+        "facts": _facts(entry),
         "summary": run.summaries()[name],
         "scores": stored(place, scores),
         "journal": digest(folder.predictions),

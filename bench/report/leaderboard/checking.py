@@ -22,7 +22,7 @@ from m3dbench.report.leaderboard.findings import Finding, metric_differences, to
 from m3dbench.report.leaderboard.folder import CHECKED, RECORD, BoardFolder, Rules
 from m3dbench.report.leaderboard.rescoring import Rescorer
 from m3dbench.report.leaderboard.scores import read_scores, recompute
-from m3dbench.report.leaderboard.submission import SubmittedTask, digest
+from m3dbench.report.leaderboard.submission import Submitted, SubmittedTask, digest, identity
 from m3dbench.report.scored_by import scored_by
 from m3dbench.runs import jsonl
 from m3dbench.runs.journal import Rows
@@ -74,7 +74,18 @@ def check(board: BoardFolder, submission: str, rescorer: Rescorer | None = None)
         done.verified[name] = "not"
         if not broken:
             _task(place, name, part, done, found, rescorer, board.rules)
+    _name(record, done, found)
     return done
+
+
+def _name(record: Submitted, done: Checked, found: Any) -> None:
+    """Whether the submission's name is that of its facts and summaries: finds edits of what nothing else tells."""
+    if done.findings:
+        return
+    actual = identity(record.model, record.role, {name: part.sealed for name, part in record.tasks.items()})
+    if actual != record.submission:
+        found("", "name, which holds a hash of the facts, summaries and answers", record.submission, actual)
+        done.verified = dict.fromkeys(done.verified, "not")
 
 
 def _task(
@@ -89,7 +100,8 @@ def _task(
         _from_scores(place, name, part, done, found)
         _journal(place, name, part, found)
     except UserError as error:
-        file = error.file.name if isinstance(error.file, Path) else RECORD
+        inside = error.file is not None and Path(error.file).is_relative_to(place)
+        file = Path(error.file).relative_to(place).as_posix() if error.file and inside else RECORD
         found(name, error.record or "form", error.message, "", file)
     if len(done.findings) == before:
         done.verified[name] = "from scores"

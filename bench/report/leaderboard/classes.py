@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from m3dbench.data.manifest import canonical
+from m3dbench.errors import UserError
 from m3dbench.metrics.core import FloatArray, Metric
 from m3dbench.report.leaderboard.scores import read_scores
 from m3dbench.report.leaderboard.submission import Submitted, SubmittedTask
@@ -66,6 +67,7 @@ def class_of(part: SubmittedTask) -> str:
 
 def places(candidates: Sequence[Candidate], metric: Metric | None, alpha: float) -> list[Placed]:
     """The candidates of one class with their places, ranked ones first, each part by value and then by id.
+    Raises UserError where entries of the class group the samples into other cases.
 
     Every two ranked candidates are held against each other by the two-sided case-level sign-flip test of the primary
     metric, Holm-corrected over all of these pairs. Going down by value, a candidate shares the rank of the best of the
@@ -83,6 +85,13 @@ def places(candidates: Sequence[Candidate], metric: Metric | None, alpha: float)
     rest = [Placed(item, unranked=reasons[item.id]) for item in order if reasons[item.id]]
     if metric is None or not ranked:
         return rest
+    for item in ranked[1:]:
+        if scores[item.id].cases != scores[ranked[0].id].cases:
+            raise UserError(
+                f"states the samples of {ranked[0].id}, and other cases",
+                file=item.place / item.part.scores.path,
+                fix="m3dbench leaderboard check DIR --data DATA tells which of the two is wrong",
+            )
     apart = _told_apart([scores[item.id].sums for item in ranked], metric, alpha)
     placed: list[Placed] = []
     leader = 0
@@ -118,10 +127,11 @@ def _unranked(item: Candidate, metric: Metric | None, lacking: int) -> str:
 
 @dataclass(frozen=True)
 class Scores:
-    """The primary metric of a candidate. samples: numbers of those with statistics. sums: per case (cases, k), cases
-    sorted, so that candidates with the same samples have the same rows."""
+    """The primary metric of a candidate. samples: numbers of those with statistics. cases: sorted. sums: per case
+    (cases, k), so that candidates with the same samples have the same rows."""
 
     samples: frozenset[int]
+    cases: tuple[str, ...]
     sums: FloatArray
 
 
@@ -137,8 +147,9 @@ def _read(item: Candidate, numbers: dict[str, int]) -> Scores:
         values = np.asarray(row["statistics"], dtype=np.float64)
         case = row["case"]
         sums[case] = sums[case] + values if case in sums else values
-    stacked = np.stack([sums[case] for case in sorted(sums)]) if sums else np.zeros((0, 1))
-    return Scores(frozenset(samples), stacked)
+    cases = tuple(sorted(sums))
+    stacked = np.stack([sums[case] for case in cases]) if sums else np.zeros((0, 1))
+    return Scores(frozenset(samples), cases, stacked)
 
 
 def _told_apart(scores: Sequence[FloatArray], metric: Metric, alpha: float) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -31,9 +32,10 @@ class Rules(BaseModel):
     max_unscored_rate: float = Field(default=0.02, ge=0, le=1)
 
     def to_toml(self) -> bytes:
-        title = self.title.replace("\\", "\\\\").replace('"', '\\"')
+        # A string of JSON's is one of TOML's, which wants one more character escaped.
+        title = json.dumps(self.title, ensure_ascii=False).replace("\x7f", "\\u007f")
         lines = [
-            f'title = "{title}"',
+            f"title = {title}",
             f"demonstration = {str(self.demonstration).lower()}  # drawn or partial data; never on a hub",
             f"alpha = {self.alpha:g}  # of all the tests of one ranking together",
             f"max_error_rate = {self.max_error_rate:g}  # share of samples without a usable answer",

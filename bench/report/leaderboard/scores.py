@@ -73,6 +73,8 @@ def read_scores(path: Path, *, only: Key | None = None) -> Iterator[dict[str, An
         filters = None if only is None else [("scoring", "=", only[0]), ("metric", "=", only[1])]
         wanted = None if only is None else ["id", "case", "statistics"]
         table = reader.read_table(path, columns=wanted, filters=filters)
+        if lacking := set(wanted or (*TEXTS, "value", "statistics")) - set(table.column_names):
+            raise UserError(f"is not a table of scores: it has no column {', '.join(sorted(lacking))}", file=path)
         names = [name for name in table.column_names if name.startswith(STRATUM)]
         for batch in table.to_batches(max_chunksize=BLOCK):
             for row in batch.to_pylist():

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from m3dbench.adapter import Role
+from m3dbench.data.manifest import canonical
 from m3dbench.errors import UserError
 from m3dbench.runs.summary import TaskSummary
-
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
 def _address(link: str) -> str:
@@ -42,11 +41,25 @@ class StoredFile(_Strict):
     size: int
 
 
+_SIGNATURES = TypeAdapter(Mapping[str, Mapping[str, str]])
+_LIMIT = TypeAdapter(int | None)
+
+
+def _with_scoring(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    _SIGNATURES.validate_python(facts.get("scoring"), strict=True)
+    return facts
+
+
+def _with_limit(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    _LIMIT.validate_python(facts.get("limit"), strict=True)
+    return facts
+
+
 class TaskFacts(_Strict):
     """The three sets of facts of a task's run (``m3dbench.runs.facts``)."""
 
-    comparable: Mapping[str, Any]
-    resume: Mapping[str, Any]
+    comparable: Annotated[Mapping[str, Any], AfterValidator(_with_scoring)]
+    resume: Annotated[Mapping[str, Any], AfterValidator(_with_limit)]
     recorded: Mapping[str, Any]
 
 
@@ -64,6 +77,11 @@ class SubmittedTask(_Strict):
     predictions: StoredFile | None = None
     arrays: tuple[StoredFile, ...] = ()
     judges: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def sealed(self) -> dict[str, Any]:
+        """What the submission's name is made of."""
+        return sealed(self.facts, self.summary, self.journal)
 
     @property
     def files(self) -> tuple[StoredFile, ...]:
@@ -104,6 +122,18 @@ class Submitted(_Strict):
     def to_json(self) -> dict[str, Any]:
         plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
         return plain
+
+
+def sealed(facts: TaskFacts, summary: TaskSummary, journal: str) -> dict[str, Any]:
+    """Facts, summary and answers of a task as the name of a submission holds them."""
+    plain = TypeAdapter(TaskSummary).dump_python(summary, mode="json")
+    return {"facts": facts.model_dump(mode="json"), "summary": plain, "journal": journal}
+
+
+def identity(model: str, role: str, tasks: Mapping[str, Mapping[str, Any]]) -> str:
+    """The name of a submission: says which model, and changes with what is ``sealed`` of its tasks."""
+    found = hashlib.sha256(canonical({"model": model, "role": role, "tasks": tasks}).encode()).hexdigest()
+    return f"{slug(model)}-{found[:8]}"
 
 
 def problems(error: ValidationError) -> str:

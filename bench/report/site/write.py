@@ -16,7 +16,8 @@ from m3dbench.runs.jsonl import replace
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-ASSETS = ("site.css", "theme.js", "table.js", "plots.js", "figures.js", "plotly-basic.min.js", "plotly-LICENSE.txt")
+FIGURES = ("figure-parts.js", "figures.js", "scoring-figures.js")
+ASSETS = ("site.css", "theme.js", "table.js", *FIGURES, "plots.js", "plotly-basic.min.js", "plotly-LICENSE.txt")
 MARK = '<meta name="generator" content="m3dbench site">'
 
 
@@ -64,7 +65,7 @@ def _render(environment: Environment, board: Board, page: Page) -> str:
     data = Markup(embedded(page.figures)) if page.figures is not None else None  # noqa: S704
     mark = Markup(MARK)  # noqa: S704
     context: dict[str, Any] = {"board": board, "root": root, "page": page, "data": data, "mark": mark}
-    text = environment.get_template(page.template).render(**context, **page.content)
+    text = environment.get_template(page.template).render(scripts=FIGURES, **context, **page.content)
     return "\n".join(line for line in text.split("\n") if line.strip()) + "\n"
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
-from urllib.parse import urlsplit
+from typing import Any, ClassVar
 
 from m3dbench.errors import UserError
 from m3dbench.report.viewer.documents import Viewer
@@ -35,6 +35,11 @@ class ViewServer(ThreadingHTTPServer):
         except OSError as error:
             fix = "choose another --port, or leave it out for a free one"
             raise UserError(f"the port {port} cannot be used: {error.strerror}", field="--port", fix=fix) from error
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing where the browser has gone on before it had all: that is no error of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -77,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
                 with_body,
             )
             return
-        _, word, *rest = [*urlsplit(self.path).path.split("/", 2), ""]
+        _, word, *rest = [*self.path.partition("?")[0].split("/", 2), ""]
         if not secrets.compare_digest(word.encode(), self.server.word.encode()):
             self._send(
                 HTTPStatus.NOT_FOUND, b"give the whole address that m3dbench view printed", "text/plain", with_body

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -112,6 +113,27 @@ def test_without_the_word_of_the_address_nothing_is_told(server: ViewServer) -> 
         assert reply.status == 404
         assert b"first" not in reply.read()
         connection.close()
+
+
+@pytest.mark.parametrize("target", ["//[", "/%ff?a=[", "*"])
+def test_a_torn_address_is_no_page_and_no_traceback(
+    server: ViewServer, target: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+        connection.sendall(f"GET {target} HTTP/1.0\r\nHost: 127.0.0.1:{server.server_port}\r\n\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 404 ")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_browser_that_goes_on_leaves_no_traceback(server: ViewServer, capfd: pytest.CaptureFixture[str]) -> None:
+    for error, told in ((ConnectionResetError("gone"), ""), (ValueError("of ours"), "of ours")):
+        try:
+            raise error
+        except (ConnectionResetError, ValueError):
+            server.handle_error(None, ("127.0.0.1", 1))
+        err = capfd.readouterr().err
+        assert told in err
+        assert bool(err) == bool(told)
 
 
 def test_only_reading_is_possible(server: ViewServer) -> None:
