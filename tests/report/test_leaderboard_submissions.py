@@ -308,6 +308,8 @@ def test_changed_facts_are_found_by_the_name_that_holds_their_hash(
         (("facts", "comparable"), {}),
         (("facts", "comparable", "scoring"), ["accuracy"]),
         (("facts", "resume", "limit"), "3"),
+        (("facts", "resume", "seed"), [0]),
+        (("facts", "resume", "datasets"), "0003"),
     ],
 )
 def test_facts_of_another_form_are_named(tampered: Tampered, field: tuple[str, ...], value: Any) -> None:
@@ -315,6 +317,28 @@ def test_facts_of_another_form_are_named(tampered: Tampered, field: tuple[str, .
     (finding,) = tampered.found().findings
     assert finding.what == "form"
     assert field[1] in finding.stated
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"not gzip",
+        gzip.compress(b'{"id": "x", "status": "ok"}\n')[:-9],
+        gzip.compress(b'{"id": "x"'),
+        gzip.compress(b'{"status": "ok"}\n'),
+        gzip.compress(b"[]\n"),
+        gzip.compress(b'{"id": 3, "status": "odd", "text": 4}\n'),
+    ],
+    ids=["no gzip", "cut", "no JSON", "no id", "a list", "a number for an id"],
+)
+def test_answers_of_another_form_are_named(tampered: Tampered, data: Path, tmp_path: Path, raw: bytes) -> None:
+    tampered.answers.write_bytes(raw)
+    tampered.record("predictions", "sha256", value=digest(tampered.answers))
+    tampered.reseal()
+    (tmp_path / "work").mkdir()
+    done = tampered.found(data, work=tmp_path / "work")
+    assert done.verified == {TASK: "not"}
+    assert any(finding.file.endswith(tampered.answers.name) for finding in done.findings)
 
 
 def test_a_drawn_submission_slipped_onto_a_real_board_is_found(tampered: Tampered) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +15,7 @@ from m3dbench.judge.folder import Record
 from m3dbench.judge.lookup import metrics_of
 from m3dbench.metrics.core import Metric
 from m3dbench.report.leaderboard.accepting import refusal
+from m3dbench.report.leaderboard.answers import read_answers
 from m3dbench.report.leaderboard.findings import Finding, metric_differences, told
 from m3dbench.report.leaderboard.folder import CHECKED, RECORD, BoardFolder, Rules
 from m3dbench.report.leaderboard.rescoring import Rescorer
@@ -172,17 +170,11 @@ def _journal(place: Path, name: str, part: SubmittedTask, found: Any) -> None:
     """The predictions: whether they are the run's, and their number by status."""
     if part.predictions is None:
         return
-    try:
-        raw = gzip.decompress((place / part.predictions.path).read_bytes())
-        rows = [json.loads(line) for line in raw.splitlines()]
-        statuses = Counter(str(row["status"]) for row in rows)
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
-        found(name, "form", f"cannot be read: {error}", "", part.predictions.path)
-        return
+    raw, statuses = read_answers(place / part.predictions.path)
     actual = hashlib.sha256(raw).hexdigest()
     if actual != part.journal:
         found(name, "SHA-256 of the predictions", part.journal[:16], actual[:16], part.predictions.path)
-    statuses["missing"] = max(0, part.summary.samples - len(rows))
+    statuses["missing"] = max(0, part.summary.samples - statuses.total())
     counts = count_statuses(statuses)
     for status in counts:
         if counts[status] != part.summary.predictions.get(status, 0):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from m3dbench.data.files import DataFiles
 from m3dbench.data.manifest import Manifest, canonical
 from m3dbench.errors import UserError
 from m3dbench.metrics.core import Metric
+from m3dbench.report.leaderboard.answers import read_answers
 from m3dbench.report.leaderboard.submission import SubmittedTask
 from m3dbench.runs.engine import Settings, make_metrics, test_set
 from m3dbench.runs.folder import TaskFolder
@@ -50,7 +50,7 @@ class Rescorer:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         target = TaskFolder(work)
-        target.predictions.write_bytes(gzip.decompress((folder / part.predictions.path).read_bytes()))
+        target.predictions.write_bytes(read_answers(folder / part.predictions.path)[0])
         for array in part.arrays:
             kind, _, shard = array.path.partition("/")
             (work / kind.rpartition(".")[2]).mkdir(exist_ok=True)

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 from m3dbench.adapter import Role
 from m3dbench.data.manifest import canonical
@@ -42,7 +50,6 @@ class StoredFile(_Strict):
 
 
 _SIGNATURES = TypeAdapter(Mapping[str, Mapping[str, str]])
-_LIMIT = TypeAdapter(int | None)
 
 
 def _with_scoring(facts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -50,8 +57,21 @@ def _with_scoring(facts: Mapping[str, Any]) -> Mapping[str, Any]:
     return facts
 
 
-def _with_limit(facts: Mapping[str, Any]) -> Mapping[str, Any]:
-    _LIMIT.validate_python(facts.get("limit"), strict=True)
+class _Asked(BaseModel):
+    """What the test set was made of, as far as the run says."""
+
+    model_config = ConfigDict(strict=True)
+
+    test_set: str | None = None
+    datasets: list[str] | None = None
+    limit: PositiveInt | None = None
+    seed: int | None = None
+    requests: str | None = None
+    prompt_variants: PositiveInt | None = None
+
+
+def _with_test_set(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    _Asked.model_validate(facts)
     return facts
 
 
@@ -59,7 +79,7 @@ class TaskFacts(_Strict):
     """The three sets of facts of a task's run (``m3dbench.runs.facts``)."""
 
     comparable: Annotated[Mapping[str, Any], AfterValidator(_with_scoring)]
-    resume: Annotated[Mapping[str, Any], AfterValidator(_with_limit)]
+    resume: Annotated[Mapping[str, Any], AfterValidator(_with_test_set)]
     recorded: Mapping[str, Any]
 
 
