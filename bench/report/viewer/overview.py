@@ -43,6 +43,7 @@ def _task(name: str, entry: Mapping[str, Any], count: int, shown: Sequence[Shown
         "name": name,
         "title": entry.get("title", name),
         "count": count,
+        "of": len(task.ids),
         "primary": task.summary.get("primary", ""),
         "metrics": list(known.values()),
         "gone": "" if task.root.is_dir() else str(task.root),

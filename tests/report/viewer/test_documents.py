@@ -95,6 +95,12 @@ def test_nifti_has_the_voxels_in_the_orientation_of_the_picture(run_a: Path) -> 
     assert nibabel.aff2axcodes(image.affine) == ("L", "P", "I")
 
 
+def test_fewer_samples_are_told_as_such(run_a: Path) -> None:
+    task = Viewer([run_a], limit=2).document("overview")["tasks"][0]
+    assert task["count"] == 2
+    assert task["of"] == len(load_run(run_a).samples(task["name"])) > 2
+
+
 def test_a_second_run_stands_beside_the_first(run_a: Path, run_b: Path) -> None:
     viewer = Viewer([run_a, run_b])
     overview = viewer.document("overview")

@@ -76,12 +76,15 @@
     deed();
   });
 
+  // Pages written with --limit show fewer samples than the run's values rest on.
+  const counted = (task) => task.count.toLocaleString("en") + (task.of > task.count ? " of " + task.of.toLocaleString("en") : "");
+
   try {
     const overview = window.m3d.overview = await get("overview");
     overview.tasks.forEach((one, index) => { one.place = index; });
     $("models").textContent = overview.runs.map((run) => (overview.runs.length > 1 ? run.letter + " " : "") + run.models.join(", ")).join(" · ")
       + (overview.only.length ? " · only in B: " + overview.only.join(", ") : "");
-    $("task").replaceChildren(...overview.tasks.map((one, index) => make("option", { value: String(index) }, one.title + " (" + one.count.toLocaleString("en") + ")")));
+    $("task").replaceChildren(...overview.tasks.map((one, index) => make("option", { value: String(index) }, one.title + " (" + counted(one) + ")")));
     $("task").addEventListener("change", (event) => { location.hash = "#/" + event.target.value; });
     $("versus-field").hidden = overview.runs.length < 2;
     window.addEventListener("hashchange", () => follow().catch(fail));
