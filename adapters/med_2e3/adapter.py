@@ -114,10 +114,8 @@ class Med2E3(Adapter):
         return answers
 
     def facts(self) -> Mapping[str, Any]:
-        prompt = {
-            "wording": self._generation.wording,
-            **self._tokens.facts(),
-        }  # before the weights are read for their digest
+        # before the weights are read for their digest
+        prompt = {"wording": self._generation.wording, **self._tokens.facts()}
         projection = "of the checkpoint" if self._forgetful is None else f"random, seed {self._forgetful}"
         return {
             **self._placed.facts(),

@@ -138,14 +138,15 @@ def test_dark_follows_the_system_and_the_button_changes_it(browser: Browser, sit
     page.context.close()
 
 
+def one_of_each(site: Path) -> tuple[str, ...]:
+    """The address of a page of each kind."""
+    run = next((site / "runs").glob("voxa*"))
+    return (site / "index.html").as_uri(), ranking(site), run.as_uri(), (site / "method.html").as_uri()
+
+
 def test_a_phone_never_scrolls_the_page_sideways(browser: Browser, site: Path) -> None:
     page = open_page(browser, PHONE)
-    for address in (
-        (site / "index.html").as_uri(),
-        ranking(site),
-        next((site / "runs").glob("*")).as_uri(),
-        (site / "method.html").as_uri(),
-    ):
+    for address in one_of_each(site):
         page.goto(address)
         if page.locator("figure").count():
             drawn(page, page.locator("figure").first.get_attribute("data-figure") or "")
@@ -167,12 +168,7 @@ def test_the_first_tab_stop_leads_past_the_header(page: Page, site: Path) -> Non
 def test_axe_finds_nothing(browser: Browser, site: Path, scheme: Any) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     page = open_page(browser, scheme=scheme)
-    for address in (
-        (site / "index.html").as_uri(),
-        ranking(site),
-        next((site / "runs").glob("voxa*")).as_uri(),
-        (site / "method.html").as_uri(),
-    ):
+    for address in one_of_each(site):
         page.goto(address)
         found = axe.Axe().run(page).response["violations"]
         told = [(one["id"], one["nodes"][0]["html"], one["nodes"][0]["failureSummary"]) for one in found]
